@@ -336,7 +336,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
         catch (Exception e)
         {
-            if (!ending.IsCancellationRequested)
+            if (begun.HasFailed || !ending.IsCancellationRequested)
             {
                 Log.DeviceFailed(logger, device.Type, e);
                 RequireReset();
