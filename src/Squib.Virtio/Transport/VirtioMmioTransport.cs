@@ -156,9 +156,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
             case MmioRegister.DeviceId: return (uint)device.Type;
             case MmioRegister.VendorId: return options.VendorId;
             case MmioRegister.DeviceFeatures: return SelectWord(OfferedFeatures, deviceFeaturesSel);
-            case MmioRegister.QueueNumMax: return SelectedQueue?.MaxSize ?? 0;
-            case MmioRegister.QueueReady: return SelectedQueue is not null && IsReady((int)queueSel) ? 1u : 0;
-            case MmioRegister.QueueReset: return SelectedQueue is not null && IsResetting((int)queueSel) ? 1u : 0;
+            case MmioRegister.QueueNumMax: return Selected is { } q0 ? registers[q0].MaxSize : 0u;
+            case MmioRegister.QueueReady: return Selected is { } q1 && IsReady(q1) ? 1u : 0;
+            case MmioRegister.QueueReset: return Selected is { } q2 && IsResetting(q2) ? 1u : 0;
             case MmioRegister.InterruptStatus: return interrupt.Pending;
             case MmioRegister.Status: return ReadStatus();
             case MmioRegister.ShmLenLow: return (uint)SelectedSharedMemory.Length;
@@ -395,14 +395,22 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     // --- queues -----------------------------------------------------------------------------------------------------------------
 
-    private QueueRegisters? SelectedQueue => queueSel < (uint)registers.Length ? registers[queueSel] : null;
+    /// <summary>The index of the selected queue, if there is one. Another vCPU may select another at any time: look once.</summary>
+    private int? Selected
+    {
+        get
+        {
+            uint selected = queueSel;
+            return selected < (uint)registers.Length ? (int)selected : null;
+        }
+    }
 
     /// <summary>The selected queue, if the driver may change it: a queue that is ready is frozen.</summary>
     private QueueRegisters? Configurable
     {
         get
         {
-            if (SelectedQueue is { } queue && (Status & DeviceStatus.Failed) == 0 && !IsReady((int)queueSel)) return queue;
+            if (Selected is { } index && (Status & DeviceStatus.Failed) == 0 && !IsReady(index)) return registers[index];
             CountBadAccess();
             return null;
         }
@@ -416,15 +424,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     {
         lock (lifecycle)
         {
-            if (SelectedQueue is not { } queue || !FeaturesAreSet || value > 1)
-            {
-                CountBadAccess();
-                return;
-            }
-
-            int index = (int)queueSel;
-            if (value == 0) Disable(index);
-            else if (!IsReady(index)) Enable(index, queue);
+            if (Selected is not { } index || !FeaturesAreSet || value > 1) CountBadAccess();
+            else if (value == 0) Disable(index);
+            else if (!IsReady(index)) Enable(index, registers[index]);
         }
     }
 
@@ -459,8 +461,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         lock (lifecycle)
         {
             bool allowed = (negotiated & VirtioFeature.RingReset) != 0 && FeaturesAreSet;
-            if (SelectedQueue is null || !allowed || value != 1 || !IsLive) CountBadAccess();
-            else session!.Queues[(int)queueSel].Stop();
+            if (Selected is not { } index || !allowed || value != 1 || !IsLive) CountBadAccess();
+            else session!.Queues[index].Stop();
         }
     }
 
