@@ -98,8 +98,6 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private static ulong TransportFeatureBits => ((1UL << 50) - 1) & ~((1UL << 24) - 1);
 
-    private bool IsLive => session is not null;
-
     private bool FeaturesAreSet => (Status & (DeviceStatus.FeaturesOk | DeviceStatus.Failed)) == DeviceStatus.FeaturesOk;
 
     /// <inheritdoc/>
@@ -461,8 +459,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         lock (lifecycle)
         {
             bool allowed = (negotiated & VirtioFeature.RingReset) != 0 && FeaturesAreSet;
-            if (Selected is not { } index || !allowed || value != 1 || !IsLive) CountBadAccess();
-            else session!.Queues[index].Stop();
+            if (Selected is not { } index || !allowed || value != 1) CountBadAccess();
+            else Disable(index);
         }
     }
 
