@@ -262,7 +262,8 @@ public sealed class Virtqueue
     {
         if (stopped || !TryEnter()) return;
         DrainReturned();
-        if (outstanding == 0)
+        // Who comes late to a stop that is over may find the next ring already running: the request is asked again inside.
+        if (stopRequested && outstanding == 0)
         {
             ring = null;
             stopped = true;
@@ -270,7 +271,7 @@ public sealed class Virtqueue
 
         Interlocked.Exchange(ref busy, 0);
         // A chain that came back while the ring was held is for the next call; the owner of that chain saw busy and left.
-        if (!stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
+        if (stopRequested && !stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
     }
 
     private bool CanTake([NotNullWhen(true)] out IRing? now)
