@@ -102,13 +102,11 @@ public sealed class Virtqueue
     public ValueTask<bool> WaitAsync()
     {
         if (ended) return WaitForEndAsync();
-        if (TryEnter())
-        {
-            bool work = Volatile.Read(ref returned) is not null || LookForWork();
-            Leave();
-            if (work) return ProceedAsync();
-        }
-
+        // Whoever finishes a stop holds the ring for a moment. Not to look would be to sleep on what the last ring announced.
+        Enter();
+        bool work = Volatile.Read(ref returned) is not null || LookForWork();
+        Leave();
+        if (work) return ProceedAsync();
         takenThisTurn = 0;
         return doorbell.WaitAsync();
     }
@@ -214,7 +212,11 @@ public sealed class Virtqueue
 
     internal bool IsInFlight(ushort id) => outstanding != 0 && (inFlight[id >> 6] & (1UL << id)) != 0;
 
-    internal void CountDropped(ChainFault fault) => dropped[(int)fault]++;
+    internal void CountDropped(ChainFault fault)
+    {
+        dropped[(int)fault]++;
+        takenThisTurn++;
+    }
 
     /// <summary>Returns a chain from within a batch.</summary>
     /// <returns>Whether it is the chain taken last and nothing must go before it, so that the batch completes it itself.</returns>
@@ -261,12 +263,15 @@ public sealed class Virtqueue
     private void TryFinishStop()
     {
         if (stopped || !TryEnter()) return;
-        DrainReturned();
-        // Who comes late to a stop that is over may find the next ring already running: the request is asked again inside.
-        if (stopRequested && outstanding == 0)
+        // Who comes late to a stop that is over may find the next ring already running: so the request is looked at again inside.
+        if (stopRequested)
         {
-            ring = null;
-            stopped = true;
+            DrainReturned();
+            if (outstanding == 0)
+            {
+                ring = null;
+                stopped = true;
+            }
         }
 
         Interlocked.Exchange(ref busy, 0);
