@@ -89,11 +89,12 @@ public sealed class DescriptorChain
         return fault == ChainFault.None ? Finish(builder) : fault;
     }
 
-    /// <summary>Makes the chain one without bytes, as which a malformed one is returned.</summary>
+    /// <summary>Makes the chain one without pieces, as which a malformed one is returned.</summary>
     internal void SetEmpty()
     {
         Readable.Reset(0, 0, 0);
-        Writable.Reset(0, 0, 0);
+        // A byte that is never filled: with IN_ORDER the driver must not take the chain for one of a run of full ones.
+        Writable.Reset(0, 0, 1);
     }
 
     internal void Clear() => count = 0;
