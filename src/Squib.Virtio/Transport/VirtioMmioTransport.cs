@@ -69,7 +69,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         registers = [.. device.QueueSizes.Select(size => new QueueRegisters(size))];
         prepared = new IRing?[registers.Length];
         OfferedFeatures = device.Features | this.options.Features;
-        device.Config.OnChanged(RaiseConfigurationChange);
+        device.Config.OnChanged(() => interrupt.Raise(InterruptStatus.ConfigurationChange));
     }
 
     /// <summary>The device behind the registers.</summary>
@@ -215,17 +215,11 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         else queue.Notify();
     }
 
-    private void RaiseConfigurationChange()
-    {
-        // MUST NOT (3.1.1): no interrupt before DRIVER_OK.
-        if ((Status & DeviceStatus.DriverOk) != 0) interrupt.Raise(InterruptStatus.ConfigurationChange);
-    }
-
     /// <summary>Sets DEVICE_NEEDS_RESET and tells the driver (2.1.2).</summary>
     private void RequireReset()
     {
         Interlocked.Or(ref status, (uint)DeviceStatus.NeedsReset);
-        RaiseConfigurationChange();
+        interrupt.Raise(InterruptStatus.ConfigurationChange);
     }
 
     private void CountBadAccess() => Interlocked.Increment(ref badAccesses);
@@ -321,6 +315,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         DriverSession begun = new(memory, negotiated, queues, ending);
         session = begun;
         Interlocked.Or(ref status, (uint)FirstDriverOk);
+        interrupt.Enable();
         running = inline ? SuperviseAsync(begun, ending) : Task.Run(() => SuperviseAsync(begun, ending));
     }
 
@@ -353,6 +348,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private void Reset()
     {
+        // MUST (4.2.2.1): InterruptStatus is clear after a reset.
+        interrupt.Reset();
         if (session is { } ended)
         {
             ended.End();
@@ -386,8 +383,6 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         Array.Clear(prepared);
         foreach (QueueRegisters queue in registers) queue.Reset();
         Interlocked.Exchange(ref status, 0);
-        // MUST (4.2.2.1): InterruptStatus is clear after a reset. Last, so that nothing can set it again.
-        interrupt.Reset();
         Volatile.Write(ref draining, false);
     }
 
