@@ -103,6 +103,7 @@ public sealed class DescriptorChain
     internal ChainFault Add(ref ChainBuilder builder, ulong address, uint length, bool writable)
     {
         if (builder.WritableSeen && !writable) return ChainFault.ReadableAfterWritable;
+        if (GuestMemory.Wraps(address, length)) return ChainFault.OutsideMemory;
         if (writable && !builder.WritableSeen)
         {
             builder.WritableSeen = true;
