@@ -7,6 +7,7 @@ namespace Squib.Cli.Demo;
 internal sealed class AnsweringConsole
 {
     private readonly Pipe answers = new();
+    private Task flushed = Task.CompletedTask;
 
     /// <summary>Creates the two streams.</summary>
     public AnsweringConsole()
@@ -27,7 +28,9 @@ internal sealed class AnsweringConsole
 
     private void Answer(string line)
     {
+        // Whoever writes without reading gets no more answers than the pipe takes.
+        if (!flushed.IsCompleted) return;
         Encoding.UTF8.GetBytes(AnswerTo(line) + "\n", answers.Writer);
-        _ = answers.Writer.FlushAsync().AsTask();
+        flushed = answers.Writer.FlushAsync().AsTask();
     }
 }
