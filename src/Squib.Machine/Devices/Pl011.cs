@@ -84,19 +84,12 @@ internal sealed class Pl011(IrqLine line, SerialOutput output) : IBusDevice
         }
     }
 
-    /// <summary>Sends everything that is buffered to the host.</summary>
-    public void Flush()
-    {
-        lock (gate) output.Flush();
-    }
-
-    /// <summary>Lets waiting writers go and takes no more input.</summary>
+    /// <summary>Lets waiting writers go; their input and all later one is dropped.</summary>
     public void Close()
     {
         lock (gate)
         {
             closed = true;
-            output.Flush();
             Monitor.PulseAll(gate);
         }
     }
@@ -117,6 +110,8 @@ internal sealed class Pl011(IrqLine line, SerialOutput output) : IBusDevice
         // Registers are 16 bits at most and begin at multiples of 4; the bytes above them do not exist.
         if ((offset & 3) != 0) return;
         uint value = data.Length == 1 ? data[0] : BinaryPrimitives.ReadUInt16LittleEndian(data);
+        // The host's stream may block: whoever gives input must not wait for it.
+        if (offset == 0 && (Volatile.Read(ref control) & Loopback) == 0) output.Write((byte)value);
         lock (gate) WriteRegister((uint)offset, value);
     }
 
@@ -143,7 +138,7 @@ internal sealed class Pl011(IrqLine line, SerialOutput output) : IBusDevice
     {
         switch (offset)
         {
-            case 0x00: Send((byte)value); break;
+            case 0x00: HaveSent((byte)value); break;
             case 0x20: lowPowerDivisor = value & 0xFF; break;
             case 0x24: integerDivisor = value; break;
             case 0x28: fractionalDivisor = value & 0x3F; break;
@@ -161,10 +156,9 @@ internal sealed class Pl011(IrqLine line, SerialOutput output) : IBusDevice
         else UpdateReceiver();
     }
 
-    private void Send(byte value)
+    private void HaveSent(byte value)
     {
-        if ((control & Loopback) == 0) output.Write(value);
-        else if (waiting.Count < MaxWaitingBytes) waiting.Enqueue(value);
+        if ((control & Loopback) != 0 && waiting.Count < MaxWaitingBytes) waiting.Enqueue(value);
 
         // The FIFO has drained past its trigger level already.
         raw |= TransmitInterrupt;

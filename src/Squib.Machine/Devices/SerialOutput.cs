@@ -5,19 +5,21 @@ namespace Squib.Machine.Devices;
 /// <summary>What the guest prints, on its way to the host: buffered, and watched for a kernel panic.</summary>
 /// <remarks>
 /// A line goes out when it ends; the rest when <see cref="Flush"/> is called. A stream that fails is not used again: the guest
-/// knows nothing of it. Not synchronised: one thread at a time.
+/// knows nothing of it. A stream that blocks, blocks the sender.
 /// </remarks>
 /// <param name="stream">Where to; null discards.</param>
 /// <param name="logger">Told once when the stream fails.</param>
 internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = null)
 {
+    private readonly Lock gate = new();
     private readonly byte[] buffer = new byte[512];
     private Stream? target = stream;
     private int used;
     private int matched;
+    private volatile bool panicSeen;
 
     /// <summary>Whether the kernel has said that it panics.</summary>
-    public bool PanicSeen { get; private set; }
+    public bool PanicSeen => panicSeen;
 
     private static ReadOnlySpan<byte> PanicText => "Kernel panic - not syncing"u8;
 
@@ -25,15 +27,24 @@ internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = nul
     /// <param name="value">The byte.</param>
     public void Write(byte value)
     {
-        Watch(value);
-        buffer[used++] = value;
-        if (value == (byte)'\n' || used == buffer.Length) Flush();
+        lock (gate)
+        {
+            Watch(value);
+            buffer[used++] = value;
+            if (value == (byte)'\n' || used == buffer.Length) Send();
+        }
     }
 
     /// <summary>Hands on what is buffered.</summary>
     public void Flush()
     {
-        if (used == 0) return;
+        // The sender itself polls this: it sees what it has written, and mostly that is nothing.
+        if (Volatile.Read(ref used) == 0) return;
+        lock (gate) Send();
+    }
+
+    private void Send()
+    {
         try
         {
             target?.Write(buffer, 0, used);
@@ -54,7 +65,7 @@ internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = nul
         if (value != PanicText[matched]) matched = value == PanicText[0] ? 1 : 0;
         else if (++matched == PanicText.Length)
         {
-            PanicSeen = true;
+            panicSeen = true;
             matched = 0;
         }
     }
