@@ -12,6 +12,9 @@ internal sealed class GenericTimer
 
     private const ulong Never = ulong.MaxValue;
 
+    // An hour: a wait that ends without reason is harmless, one that is too long for the host's clocks is not.
+    private const ulong LongestWait = 3600 * CounterHz;
+
     private readonly Gicv3 gic;
     private readonly TimeProvider time;
     private readonly long origin;
@@ -43,7 +46,7 @@ internal sealed class GenericTimer
         }
     }
 
-    /// <summary>How long until an armed timer runs out, zero if one has; infinite when none is armed.</summary>
+    /// <summary>How long until an armed timer runs out, an hour at most, zero if one has; infinite when none is armed.</summary>
     public TimeSpan TimeToTimer
     {
         get
@@ -52,8 +55,8 @@ internal sealed class GenericTimer
             ulong now = Count;
             if (now >= deadline) return TimeSpan.Zero;
             // One tick of the counter is 16 ns, one of a TimeSpan 100 ns; rounded up so that nobody wakes up too early.
-            UInt128 spans = (((UInt128)(deadline - now) * TimeSpan.TicksPerSecond) + (CounterHz - 1)) / CounterHz;
-            return spans > long.MaxValue ? TimeSpan.MaxValue : new TimeSpan((long)spans);
+            ulong left = Math.Min(deadline - now, LongestWait);
+            return new TimeSpan((long)(((left * TimeSpan.TicksPerSecond) + (CounterHz - 1)) / CounterHz));
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = nul
     private Stream? target = stream;
     private int used;
     private int matched;
+    private int usedAtLastLook;
     private volatile bool panicSeen;
 
     /// <summary>Whether the kernel has said that it panics.</summary>
@@ -33,6 +34,14 @@ internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = nul
             buffer[used++] = value;
             if (value == (byte)'\n' || used == buffer.Length) Send();
         }
+    }
+
+    /// <summary>Hands on what is buffered if nothing has come since the last call: a prompt, not a line in the making.</summary>
+    public void FlushSettled()
+    {
+        int now = Volatile.Read(ref used);
+        if (now != 0 && now == usedAtLastLook) Flush();
+        usedAtLastLook = now;
     }
 
     /// <summary>Hands on what is buffered.</summary>
