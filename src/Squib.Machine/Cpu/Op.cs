@@ -7,6 +7,8 @@ namespace Squib.Machine.Cpu;
 /// </remarks>
 internal unsafe struct Op
 {
+    // SAFETY: an Op lives in a CodePage, whose unmanaged memory stays allocated as long as its CPU.
+
     /// <summary>Executes this instruction and answers with the one to execute next.</summary>
     public delegate*<CpuState*, Op*, Op*> Execute;
 

@@ -1,0 +1,6 @@
+namespace Squib.Machine.Cpu;
+
+/// <summary>An arm64 CPU in software.</summary>
+public sealed class SoftwareCpu
+{
+}
