@@ -45,7 +45,7 @@ internal static class SquibCommand
         string where = result.CommandResult.Command is RootCommand ? "squib" : $"squib {result.CommandResult.Command.Name}";
         if (unknown is not null)
             return $"'{unknown}' is not {(unknown.StartsWith('-') ? "an option" : "a command or argument")} of {where}.";
-        return $"{result.Errors[0].Message.TrimEnd('.')}; see {where} --help.";
+        return $"{UserErrorException.OneLine(result.Errors[0].Message).TrimEnd('.')}; see {where} --help.";
     }
 
     private static int Complain(HostStreams streams, string message)
