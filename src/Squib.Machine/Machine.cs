@@ -3,6 +3,7 @@ using Squib.Machine.Devices;
 using Squib.Virtio.Bus;
 using Squib.Virtio.Interrupts;
 using Squib.Virtio.Memory;
+using Squib.Virtio.Transport;
 
 namespace Squib.Machine;
 
@@ -25,6 +26,7 @@ public sealed class Machine : IDisposable
     private readonly Pl011 uart;
     private readonly IVcpu vcpu;
     private readonly List<CountedDevice> counted = [];
+    private readonly List<VirtioMmioTransport> transports = [];
     private readonly Lock running = new();
     private int exit = NotEnded;
     private bool started;
@@ -57,11 +59,30 @@ public sealed class Machine : IDisposable
     /// <summary>The interrupt controller.</summary>
     public IGic Gic => gic;
 
+    /// <summary>The slots for virtio devices.</summary>
+    public SlotAllocator Slots { get; } = new();
+
     /// <summary>The number of instructions executed so far; it may lag a little.</summary>
     public long Instructions => vcpu.Instructions;
 
     /// <summary>The number of accesses of the guest to devices so far.</summary>
     public long MmioExits => counted.Sum(device => device.Accesses) + Bus.UnclaimedAccesses;
+
+    /// <summary>Puts a virtio device into the next free slot; call it before <see cref="Run"/>.</summary>
+    /// <param name="device">The device, which stays the caller's; nothing but this machine may use it.</param>
+    /// <param name="transport">What its transport offers and how it runs the device; null for what is usual.</param>
+    /// <returns>The transport, which the machine disposes of.</returns>
+    /// <exception cref="InvalidOperationException">All slots are taken, or the machine has run.</exception>
+    public VirtioMmioTransport Attach(IVirtioDevice device, TransportOptions? transport = null)
+    {
+        if (Volatile.Read(ref started)) throw new InvalidOperationException("Devices are attached before the machine runs.");
+        Slot slot = Slots.Allocate();
+        VirtioMmioTransport attached =
+            new(device, Memory, new IrqLine(gic, slot.Interrupt), transport, options.Logger);
+        AddToBus(slot.Range, attached);
+        transports.Add(attached);
+        return attached;
+    }
 
     /// <summary>Loads the guest and executes it on the calling thread until it ends or is stopped.</summary>
     /// <returns>How it ended.</returns>
@@ -101,12 +122,19 @@ public sealed class Machine : IDisposable
     /// <returns>How many were taken.</returns>
     public int TryWriteSerial(ReadOnlySpan<byte> input) => uart.TryReceive(input);
 
-    /// <summary>Stops the machine, waits until it stands, and frees the CPU; the memory and the streams stay the caller's.</summary>
+    /// <summary>Stops the machine, waits until it stands, resets the devices and frees the CPU; memory and streams stay the caller's.</summary>
     public void Dispose()
     {
         Stop();
         uart.Close();
-        lock (running) vcpu.Dispose();
+        lock (running)
+        {
+            // The devices first: they work in memory that the CPU has pinned.
+            foreach (VirtioMmioTransport transport in transports)
+                transport.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            transports.Clear();
+            vcpu.Dispose();
+        }
     }
 
     private static ulong MeasureRam(MachineOptions options)
@@ -144,6 +172,7 @@ public sealed class Machine : IDisposable
             CommandLine = commandLine,
             InitrdStart = placement.Initrd,
             InitrdBytes = (ulong)options.Initrd.Length,
+            Slots = Slots.Taken,
         }.ToBytes();
         if ((ulong)tree.Length > Placement.DeviceTreeBytes)
         {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Squib.Virtio.Bus;
-using Squib.Virtio.Interrupts;
+using Squib.Virtio.Transport;
 
 namespace Squib.Machine.Boot;
 
@@ -12,7 +11,6 @@ internal sealed record MachineTree
     private const uint ClockHandle = 2;
     private const uint Spi = 0;
     private const uint Ppi = 1;
-    private const uint EdgeRising = 1;
     private const uint LevelHigh = 4;
     private const uint FirstPpi = 16;
     private const int SeedBytes = 64;
@@ -30,7 +28,7 @@ internal sealed record MachineTree
     public ulong InitrdBytes { get; init; }
 
     /// <summary>The occupied virtio slots.</summary>
-    public IReadOnlyList<(MmioRange Range, IntId Interrupt)> Slots { get; init; } = [];
+    public IReadOnlyList<Slot> Slots { get; init; } = [];
 
     /// <summary>Writes the tree.</summary>
     /// <returns>The flattened device tree.</returns>
@@ -51,12 +49,12 @@ internal sealed record MachineTree
         WriteCpu(writer);
         WriteGic(writer);
         WriteUart(writer);
-        foreach ((MmioRange range, IntId interrupt) in Slots)
+        foreach (Slot slot in Slots)
         {
-            writer.BeginNode(At("virtio_mmio", range.Start))
-                .Text("compatible", "virtio,mmio")
-                .Numbers("reg", range.Start, range.Length)
-                .Cells("interrupts", Spi, interrupt.SpiCell, EdgeRising)
+            writer.BeginNode(slot.DeviceTreeName)
+                .Text("compatible", Slot.DeviceTreeCompatible)
+                .Numbers("reg", slot.Range.Start, slot.Range.Length)
+                .Cells("interrupts", slot.DeviceTreeInterrupts())
                 .Flag("dma-coherent")
                 .EndNode();
         }

@@ -79,6 +79,6 @@ internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = nul
         }
     }
 
-    [LoggerMessage(3001, LogLevel.Warning, "The serial output failed; what the guest prints is discarded from now on.")]
+    [LoggerMessage(3101, LogLevel.Warning, "The serial output failed; what the guest prints is discarded from now on.")]
     private static partial void LogFailure(ILogger logger, Exception failure);
 }

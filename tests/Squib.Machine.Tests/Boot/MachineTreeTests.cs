@@ -1,8 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Squib.Machine.Boot;
-using Squib.Virtio.Bus;
-using Squib.Virtio.Interrupts;
+using Squib.Virtio.Transport;
 using Xunit;
 
 namespace Squib.Machine.Tests.Boot;
@@ -15,7 +14,7 @@ public sealed partial class MachineTreeTests
         CommandLine = "console=ttyAMA0 panic=1",
         InitrdStart = 0x9000_0000,
         InitrdBytes = 0x12345,
-        Slots = [.. Enumerable.Range(0, 32).Select(n => (new MmioRange(0x0F00_0000 + ((ulong)n * 0x1000), 0x1000), new IntId((uint)(48 + n))))],
+        Slots = [.. Enumerable.Range(0, 32).Select(n => new Slot(n))],
     };
 
     [Fact]
@@ -24,11 +23,11 @@ public sealed partial class MachineTreeTests
         byte[] blob = Full.ToBytes();
         (byte[] source, string warnings) = Dtc.Run("dtb", "dts", blob);
         Assert.Equal("", warnings);
-        (byte[] again, warnings) = Dtc.Run("dts", "dtb", source);
-        Assert.Equal("", warnings);
-        (byte[] sourceAgain, _) = Dtc.Run("dtb", "dts", again);
-        Assert.Equal(Encoding.UTF8.GetString(source), Encoding.UTF8.GetString(sourceAgain));
-        Assert.Equal(blob.Length, again.Length);
+        // Without labels the compiler cannot know handles from numbers and says so: its warnings on the way back are its own.
+        // It lets names share their ends, so the table of names may be shorter; the structure is as long as ours.
+        (byte[] again, _) = Dtc.Run("dts", "dtb", source);
+        Assert.Equal(blob[36..40], again[36..40]);
+        Assert.Equal(source, Dtc.Run("dtb", "dts", again).Output);
     }
 
     [Fact]
@@ -44,7 +43,7 @@ public sealed partial class MachineTreeTests
             "memory@80000000 {",
             "reg = <0x00 0x80000000 0x01 0x80000000>;",
             "enable-method = \"psci\";",
-            "compatible = \"arm,psci-1.0\", \"arm,psci-0.2\";",
+            "compatible = \"arm,psci-1.0\\0arm,psci-0.2\";",
             "method = \"hvc\";",
             "interrupts = <0x01 0x0d 0x04 0x01 0x0e 0x04 0x01 0x0b 0x04 0x01 0x0a 0x04>;",
             "intc@8000000 {",
@@ -78,7 +77,7 @@ public sealed partial class MachineTreeTests
     {
         string first = Seed(Decompile(Full));
         Assert.NotEqual(first, Seed(Decompile(Full)));
-        Assert.Equal(64 * 2, first.Count(char.IsAsciiHexDigit) - (first.Contains("0x", StringComparison.Ordinal) ? 16 : 0));
+        Assert.Equal(64 / 4, first.Split(' ').Length);
     }
 
     private static string Decompile(MachineTree tree) => Encoding.UTF8.GetString(Dtc.Run("dtb", "dts", tree.ToBytes()).Output);
