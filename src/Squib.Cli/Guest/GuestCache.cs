@@ -79,9 +79,8 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
 
         AptPackages apt = new(Path.Combine(folder, "apt"));
         string complaint = apt.Update(share => progress.Show("fetching the package lists", share));
-        string kernel = apt.FindDependency(flavour.MetaPackage, "linux-image-") ?? throw new UserErrorException(
-            $"apt-get finds no package {flavour.MetaPackage} for arm64"
-            + (complaint.Length > 0 ? $" ({AptPackages.FirstLine(complaint)})." : "; it is one of Debian's."));
+        string kernel = apt.FindDependency(flavour.MetaPackage, "linux-image-")
+            ?? throw NoPackage(flavour.MetaPackage, complaint);
 
         CachedGuest unfinished = new(Path.Combine(work, "guest"));
         string[] packages = [Download(apt, kernel, work), Download(apt, Userland, work)];
@@ -103,6 +102,14 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
         (string? path, string error) = apt.Download(package, work, share => progress.Show($"fetching {package}", share));
         return path ?? throw new UserErrorException(
             $"apt-get cannot download {package} ({AptPackages.FirstLine(error)}).");
+    }
+
+    private static UserErrorException NoPackage(string package, string complaint)
+    {
+        string why = AptPackages.FirstLine(complaint);
+        return new(complaint.Contains("Failed to fetch", StringComparison.Ordinal)
+            ? $"apt-get does not reach the package sources of this host ({why})."
+            : $"apt-get finds no package {package} for arm64{(why.Length > 0 ? $" ({why})" : "")}; it is one of Debian's.");
     }
 
     private static void Pick(string name, TarEntry entry, CachedGuest guest)

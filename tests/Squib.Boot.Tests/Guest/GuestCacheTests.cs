@@ -35,7 +35,7 @@ public sealed class GuestCacheTests : IDisposable
         (int exitCode, _, string error) = await squib.WaitAsync();
         Assert.Equal(2, exitCode);
         string line = Assert.Single(Complaints(error));
-        Assert.Contains("Could not resolve host", line, StringComparison.Ordinal);
+        Assert.Contains("does not reach the package sources of this host (Failed to fetch", line, StringComparison.Ordinal);
         Assert.Contains("squib boot --kernel IMAGE", line, StringComparison.Ordinal);
     }
 
