@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Squib.Cli.Boot;
 using Squib.Cli.Demo;
 using Squib.Cli.Guest;
@@ -41,7 +40,7 @@ internal static class SquibCommand
     /// <summary>The most telling of the parser's complaints: an unknown word before what is missing because of it.</summary>
     private static string Describe(ParseResult result)
     {
-        string? unknown = result.UnmatchedTokens.FirstOrDefault();
+        string? unknown = result.UnmatchedTokens.Count > 0 ? result.UnmatchedTokens[0] : null;
         string where = result.CommandResult.Command is RootCommand ? "squib" : $"squib {result.CommandResult.Command.Name}";
         if (unknown is not null)
             return $"'{unknown}' is not {(unknown.StartsWith('-') ? "an option" : "a command or argument")} of {where}.";

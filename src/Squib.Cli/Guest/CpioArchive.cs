@@ -12,7 +12,7 @@ internal sealed class CpioArchive
     private const int FileMode = 0x81A4; // 0o100644
     private const int ProgramMode = 0x81ED; // 0o100755
 
-    private readonly MemoryStream stream = new();
+    private readonly List<byte> archive = [];
     private int nextInode = 1;
 
     /// <summary>Adds a folder.</summary>
@@ -36,7 +36,7 @@ internal sealed class CpioArchive
     public byte[] Finish()
     {
         Add("TRAILER!!!", 0, []);
-        return stream.ToArray();
+        return [.. archive];
     }
 
     private void Add(string name, int mode, ReadOnlySpan<byte> content)
@@ -48,15 +48,15 @@ internal sealed class CpioArchive
         // four device numbers, the length of the name and a checksum that this form does not use.
         int[] fields = [nextInode++, mode, 0, 0, links, 0, content.Length, 0, 0, 0, 0, nameBytes.Length, 0];
         string header = "070701" + string.Concat(fields.Select(field => field.ToString("X8", CultureInfo.InvariantCulture)));
-        stream.Write(Encoding.ASCII.GetBytes(header));
-        stream.Write(nameBytes);
+        archive.AddRange(Encoding.ASCII.GetBytes(header));
+        archive.AddRange(nameBytes);
         Pad();
-        stream.Write(content);
+        archive.AddRange(content);
         Pad();
     }
 
     private void Pad()
     {
-        while (stream.Length % 4 != 0) stream.WriteByte(0);
+        while (archive.Count % 4 != 0) archive.Add(0);
     }
 }
