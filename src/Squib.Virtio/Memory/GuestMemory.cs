@@ -28,6 +28,8 @@ public sealed class GuestMemory
     /// <summary>The regions, ordered by address.</summary>
     public IReadOnlyList<GuestRegion> Regions => regions;
 
+    internal GuestRegion[] RegionArray => regions;
+
     /// <summary>The number of bytes in all regions.</summary>
     public long TotalBytes => regions.Sum(region => (long)region.Length);
 

@@ -1,0 +1,205 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Squib.Virtio.Memory;
+
+namespace Squib.Virtio.Queues;
+
+/// <summary>The device's side of a split ring (virtio 1.2, 2.7).</summary>
+/// <remarks>Indices are kept here and never read back from the ring: what the driver does to them changes nothing.</remarks>
+internal sealed class SplitRing : IRing
+{
+    private const ushort NoInterrupt = 1;
+    private const ushort NoNotify = 1;
+
+    private readonly GuestMemory memory;
+    private readonly RingArea descriptorArea;
+    private readonly RingArea driverArea;
+    private readonly RingArea deviceArea;
+    private readonly RingFeatures features;
+    private readonly ushort mask;
+    private ushort nextAvailable;
+    private ushort nextUsed;
+    private ushort publishedUsed;
+    private int runCount;
+    private ushort runId;
+    private uint runLength;
+
+    private SplitRing(GuestMemory memory, int size, in RingFeatures features, RingArea table, RingArea driver, RingArea device)
+    {
+        this.memory = memory;
+        this.features = features;
+        Size = size;
+        mask = (ushort)(size - 1);
+        descriptorArea = table;
+        driverArea = driver;
+        deviceArea = device;
+    }
+
+    public int Size { get; }
+
+    public ChainFault Broken { get; private set; }
+
+    internal Span<Descriptor> Table => MemoryMarshal.Cast<byte, Descriptor>(descriptorArea.Span);
+
+    /// <summary>Flags, index, the ring, used_event.</summary>
+    internal Span<ushort> Available => MemoryMarshal.Cast<byte, ushort>(driverArea.Span);
+
+    /// <summary>The elements of the used ring, without the flags and index before and avail_event behind them.</summary>
+    internal Span<UsedElement> Used => MemoryMarshal.Cast<byte, UsedElement>(deviceArea.Span.Slice(4, Size * UsedElement.Size));
+
+    private Span<ushort> UsedFields => MemoryMarshal.Cast<byte, ushort>(deviceArea.Span);
+
+    private int UsedEvent => 2 + Size;
+
+    private int AvailableEvent => 2 + (Size * 4);
+
+    internal static SplitRing? TryCreate(QueueRegisters registers, GuestMemory memory, int size, in RingFeatures features)
+    {
+        bool resolved =
+            RingArea.TryResolve(memory, registers.DescriptorArea, 16 * size, 16, writable: false, out RingArea table)
+            & RingArea.TryResolve(memory, registers.DriverArea, 6 + (2 * size), 2, writable: false, out RingArea driver)
+            & RingArea.TryResolve(memory, registers.DeviceArea, 6 + (8 * size), 4, writable: true, out RingArea device);
+        return resolved ? new(memory, size, features, table, driver, device) : null;
+    }
+
+    public void Break(ChainFault fault) => Broken = fault;
+
+    public bool HasAvailable() => Broken == ChainFault.None && Volatile.Read(ref Available[1]) != nextAvailable;
+
+    /// <summary>How many chains the driver has made available; reads the index once.</summary>
+    internal int CountAvailable(Span<ushort> available)
+    {
+        // Acquire: the entries and descriptors that the index covers are read after it.
+        ushort ahead = (ushort)(Volatile.Read(ref available[1]) - nextAvailable);
+        if (ahead <= Size) return ahead;
+        Broken = ChainFault.IndexRanAhead;
+        return 0;
+    }
+
+    /// <summary>Takes the next chain; the caller knows that there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal TakeResult Take(Span<Descriptor> table, Span<ushort> available, DescriptorChain chain, out ChainFault fault)
+    {
+        int head = available[2 + (nextAvailable & mask)];
+        if ((uint)head >= (uint)table.Length)
+        {
+            fault = Broken = ChainFault.HeadOutOfRange;
+            return TakeResult.Broken;
+        }
+
+        nextAvailable++;
+        chain.Id = (ushort)head;
+        Descriptor first = table[head];
+        fault = (first.FlagsOrId & (Descriptor.Next | Descriptor.Indirect)) == 0
+            ? chain.SetSingle(first.Address, first.Length, (first.FlagsOrId & Descriptor.Write) != 0)
+            : Walk(table, first, chain);
+        return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
+    }
+
+    public void EnableNotifications()
+    {
+        // MUST (2.7.10.1): with EVENT_IDX the flag stays 0 and the event index says when.
+        if (features.EventIndex) UsedFields[AvailableEvent] = nextAvailable;
+        else UsedFields[0] = 0;
+    }
+
+    public void DisableNotifications()
+    {
+        // With EVENT_IDX the event index simply stays behind.
+        if (!features.EventIndex) UsedFields[0] = NoNotify;
+    }
+
+    public bool IsNews(ushort position, out bool valid)
+    {
+        ushort ahead = (ushort)(position - Volatile.Read(ref nextAvailable));
+        valid = ahead <= Size;
+        return ahead != 0;
+    }
+
+    /// <summary>Writes the used element of a chain.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Complete(Span<UsedElement> used, ushort id, uint length, bool full)
+    {
+        if (features.InOrder)
+        {
+            CompleteInOrder(used, id, length, full);
+            return;
+        }
+
+        ref UsedElement element = ref used[nextUsed & mask];
+        element.Id = id;
+        element.Length = length;
+        nextUsed++;
+    }
+
+    public void Complete(ushort id, ushort slots, uint length, bool full) => Complete(Used, id, length, full);
+
+    public bool Publish()
+    {
+        if (runCount > 0) EndRun(Used);
+        ushort old = publishedUsed;
+        if (nextUsed == old) return false;
+        // Release: the buffers and elements are written before the index that covers them.
+        Volatile.Write(ref UsedFields[1], nextUsed);
+        publishedUsed = nextUsed;
+        // Full fence: the driver that has just written used_event and then looks for used buffers must either see the index or be
+        // seen here; without it both could look before both have written, and the interrupt would be lost (2.7.7.2).
+        Thread.MemoryBarrier();
+        Span<ushort> available = Available;
+        if (!features.EventIndex) return (Volatile.Read(ref available[0]) & NoInterrupt) == 0;
+        ushort usedEvent = Volatile.Read(ref available[UsedEvent]);
+        return (ushort)(nextUsed - usedEvent - 1) < (ushort)(nextUsed - old);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ChainFault Walk(Span<Descriptor> table, Descriptor descriptor, DescriptorChain chain)
+    {
+        ChainBuilder builder = default;
+        chain.Clear();
+        for (int steps = 0; steps < Size; steps++)
+        {
+            ushort flags = descriptor.FlagsOrId;
+            if ((flags & Descriptor.Indirect) != 0)
+            {
+                ChainFault bad = WalkIndirect(descriptor, flags, chain, ref builder);
+                return bad == ChainFault.None ? chain.Finish(builder) : bad;
+            }
+
+            ChainFault fault = chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
+            if (fault != ChainFault.None) return fault;
+            if ((flags & Descriptor.Next) == 0) return chain.Finish(builder);
+            if (descriptor.NextOrFlags >= table.Length) return ChainFault.NextOutOfRange;
+            descriptor = table[descriptor.NextOrFlags];
+        }
+
+        // MUST NOT (2.7.5.2 for drivers): a chain longer than the queue is a loop.
+        return ChainFault.TooLong;
+    }
+
+    private ChainFault WalkIndirect(in Descriptor descriptor, ushort flags, DescriptorChain chain, ref ChainBuilder builder)
+    {
+        if (!features.Indirect || (flags & Descriptor.Next) != 0) return ChainFault.BadIndirect;
+        // MUST (2.7.5.3.2): the WRITE flag of the descriptor that refers to the table is ignored.
+        ChainFault fault = IndirectTable.TryOpen(memory, descriptor.Address, descriptor.Length, Size, out IndirectTable.Table table);
+        return fault == ChainFault.None ? IndirectTable.WalkSplit(table, chain, ref builder) : fault;
+    }
+
+    /// <summary>
+    /// Collects a run of chains that are reported by the element of the last one (2.7.9). The driver takes those before it as filled
+    /// completely, so a chain that is not ends the run.
+    /// </summary>
+    private void CompleteInOrder(Span<UsedElement> used, ushort id, uint length, bool full)
+    {
+        runCount++;
+        runId = id;
+        runLength = length;
+        if (!full) EndRun(used);
+    }
+
+    private void EndRun(Span<UsedElement> used)
+    {
+        used[nextUsed & mask] = new() { Id = runId, Length = runLength };
+        nextUsed += (ushort)runCount;
+        runCount = 0;
+    }
+}

@@ -1,0 +1,369 @@
+using System.Diagnostics.CodeAnalysis;
+using Squib.Virtio.Memory;
+
+namespace Squib.Virtio.Queues;
+
+/// <summary>A queue of requests as a device sees it; the format of the ring does not show.</summary>
+/// <remarks>
+/// <para>One owner, a loop, takes chains: wait, begin a batch, take, return, dispose.</para>
+/// <code>
+/// while (await queue.WaitAsync())
+/// {
+///     using QueueBatch batch = queue.BeginBatch();
+///     while (batch.TryTake(out DescriptorChain? chain))
+///     {
+///         // serve the chain
+///         batch.Return(chain);
+///     }
+/// }
+/// </code>
+/// <para>
+/// A chain may also stay with the device after its batch and be returned later by any thread with <see cref="Return"/>, in any
+/// order. Whatever is taken must be returned, and a reset waits for it.
+/// </para>
+/// </remarks>
+public sealed class Virtqueue
+{
+    private readonly GuestMemory memory;
+    private readonly IQueueEvents events;
+    private readonly Doorbell doorbell;
+    private readonly bool inline;
+    private readonly bool inOrder;
+    private readonly long[] dropped = new long[Enum.GetValues<ChainFault>().Length];
+
+    // Who touches the ring: the owner within a batch or a look, or whoever finishes a stop. 0: nobody.
+    private int busy;
+    private volatile bool ended;
+    private volatile bool stopRequested;
+    private volatile bool stopped = true;
+    private IRing? ring;
+
+    private DescriptorChain current;
+    private DescriptorChain[] free = [];
+    private int freeCount;
+    private int outstanding;
+    private ulong[] inFlight = [];
+    private DescriptorChain? returned;
+    private DescriptorChain? oldestTaken;
+    private DescriptorChain? newestTaken;
+    private bool notificationsEnabled = true;
+    private int takenThisTurn;
+    private long taken;
+    private long interrupts;
+    private long notifications;
+    private long invalidNotifications;
+
+    internal Virtqueue(int index, GuestMemory memory, in RingFeatures features, bool inline, IQueueEvents events)
+    {
+        Index = index;
+        this.memory = memory;
+        this.events = events;
+        this.inline = inline;
+        inOrder = features.InOrder;
+        doorbell = new(inline);
+        current = new(memory);
+    }
+
+    /// <summary>The index of the queue, from 0.</summary>
+    public int Index { get; }
+
+    /// <summary>The number of entries of the ring, or 0 while the driver has not enabled the queue.</summary>
+    public int Size => ring?.Size ?? 0;
+
+    /// <summary>Whether the ring could not be trusted any more and is left alone until the device is reset.</summary>
+    public bool IsBroken => ring is { Broken: not ChainFault.None };
+
+    /// <summary>The number of chains taken in this session.</summary>
+    public long ChainsTaken => Volatile.Read(ref taken);
+
+    /// <summary>The number of notifications (kicks) of the driver in this session.</summary>
+    public long Notifications => Volatile.Read(ref notifications);
+
+    /// <summary>The number of notifications whose data no ring position can have.</summary>
+    public long InvalidNotifications => Volatile.Read(ref invalidNotifications);
+
+    /// <summary>The number of interrupts for used buffers in this session.</summary>
+    public long Interrupts => Volatile.Read(ref interrupts);
+
+    /// <summary>Whether the queue has come to rest: no ring, and no chain with the device.</summary>
+    internal bool IsStopped => stopped;
+
+    /// <summary>Whether the queue is on its way to rest.</summary>
+    internal bool IsStopping => stopRequested && !stopped;
+
+    internal bool IsPacked => ring is PackedRing;
+
+    /// <summary>The number of chains with one fault that were returned unserved in this session.</summary>
+    /// <param name="fault">The fault.</param>
+    public long Dropped(ChainFault fault) => Volatile.Read(ref dropped[(int)fault]);
+
+    /// <summary>Waits until there may be something to take.</summary>
+    /// <returns>True: look. False: the session is over, and nothing that was taken is outstanding.</returns>
+    public ValueTask<bool> WaitAsync()
+    {
+        if (ended) return WaitForEndAsync();
+        if (TryEnter())
+        {
+            bool work = Volatile.Read(ref returned) is not null || LookForWork();
+            Leave();
+            if (work) return ProceedAsync();
+        }
+
+        takenThisTurn = 0;
+        return doorbell.WaitAsync();
+    }
+
+    /// <summary>Begins a batch: the ring is looked up once, and what is returned in the batch is published at its end.</summary>
+    /// <param name="maximum">The most chains to take, so that results do not wait for too many others; at most 256.</param>
+    public QueueBatch BeginBatch(int maximum = ChainLimits.ChainsPerBatch)
+    {
+        if (!TryEnter()) return default;
+        DrainReturned();
+        if (!CanTake(out IRing? now))
+        {
+            Leave();
+            return default;
+        }
+
+        if (notificationsEnabled)
+        {
+            now.DisableNotifications();
+            notificationsEnabled = false;
+        }
+
+        return new(this, now, Math.Min(maximum, ChainLimits.ChainsPerBatch));
+    }
+
+    /// <summary>Returns a chain after its batch; any thread may.</summary>
+    /// <param name="chain">The chain; it must not be touched any more.</param>
+    /// <exception cref="InvalidOperationException">The chain is not taken, or was returned already.</exception>
+    public void Return(DescriptorChain chain)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        chain.UsedLength = chain.Writable.UsedLength;
+        if (Interlocked.CompareExchange(ref chain.Owner, ChainOwner.Returned, ChainOwner.Device) != ChainOwner.Device)
+            throw new InvalidOperationException("The chain has been returned already.");
+        DescriptorChain? head = Volatile.Read(ref returned);
+        while (true)
+        {
+            chain.Next = head;
+            DescriptorChain? seen = Interlocked.CompareExchange(ref returned, chain, head);
+            if (ReferenceEquals(seen, head)) break;
+            head = seen;
+        }
+
+        if (stopRequested) TryFinishStop();
+        doorbell.Ring();
+    }
+
+    /// <summary>The driver has notified the queue.</summary>
+    internal void Notify()
+    {
+        Interlocked.Increment(ref notifications);
+        doorbell.Ring();
+    }
+
+    /// <summary>The driver has notified the queue and said how far it is (NOTIFICATION_DATA, 2.9.1).</summary>
+    internal void Notify(ushort position)
+    {
+        Interlocked.Increment(ref notifications);
+        // A position that has been taken already needs no look. Should it be a lie, it is the driver's own requests that wait.
+        if (ring is not { } now) return;
+        bool news = now.IsNews(position, out bool valid);
+        if (!valid) Interlocked.Increment(ref invalidNotifications);
+        if (news) doorbell.Ring();
+    }
+
+    /// <summary>Gives the queue the ring that the driver has enabled.</summary>
+    internal void Start(IRing newRing)
+    {
+        Enter();
+        ring = newRing;
+        inFlight = [];
+        notificationsEnabled = true;
+        stopRequested = false;
+        stopped = false;
+        Interlocked.Exchange(ref busy, 0);
+        doorbell.Ring();
+    }
+
+    /// <summary>Asks for the ring back; <see cref="IsStopped"/> tells when nothing can touch it any more.</summary>
+    internal void Stop()
+    {
+        stopRequested = true;
+        TryFinishStop();
+        doorbell.Ring();
+    }
+
+    /// <summary>Ends the session: nothing is taken any more, and the owner's loop ends when all chains are back.</summary>
+    internal void End()
+    {
+        ended = true;
+        doorbell.Ring();
+    }
+
+    // --- the batch's side -------------------------------------------------------------------------------------------------------
+
+    /// <summary>The object that the next chain is put in.</summary>
+    internal DescriptorChain NextFree()
+    {
+        // The usual chain is returned before the next is taken, and its object serves again.
+        if (current.Owner != ChainOwner.Queue) KeepTaken();
+        return current;
+    }
+
+    internal bool IsInFlight(ushort id) => outstanding != 0 && (inFlight[id >> 6] & (1UL << id)) != 0;
+
+    internal void CountDropped(ChainFault fault) => dropped[(int)fault]++;
+
+    /// <summary>Returns a chain from within a batch.</summary>
+    /// <returns>Whether it is the chain taken last and nothing must go before it, so that the batch completes it itself.</returns>
+    internal bool ReturnWithin(DescriptorChain chain)
+    {
+        if (!ReferenceEquals(chain, current) || chain.Owner != ChainOwner.Device || (inOrder && outstanding != 0))
+        {
+            Return(chain);
+            return false;
+        }
+
+        chain.Owner = ChainOwner.Queue;
+        return true;
+    }
+
+    internal void EndBatch(IRing now, int count)
+    {
+        if (current.Owner != ChainOwner.Queue) KeepTaken();
+        taken += count;
+        takenThisTurn += count;
+        if (Volatile.Read(ref returned) is not null) DrainReturned();
+        if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
+        else if (now.Publish()) Interrupt();
+        Leave();
+    }
+
+    // --- ownership of the ring --------------------------------------------------------------------------------------------------
+
+    private bool TryEnter() => Interlocked.CompareExchange(ref busy, 1, 0) == 0;
+
+    private void Enter()
+    {
+        SpinWait wait = default;
+        while (!TryEnter()) wait.SpinOnce();
+    }
+
+    private void Leave()
+    {
+        // Full fence: either the one who asks for a stop finds the ring free, or the request is seen here.
+        Interlocked.Exchange(ref busy, 0);
+        if (stopRequested) TryFinishStop();
+    }
+
+    private void TryFinishStop()
+    {
+        if (stopped || !TryEnter()) return;
+        DrainReturned();
+        if (outstanding == 0)
+        {
+            ring = null;
+            stopped = true;
+        }
+
+        Interlocked.Exchange(ref busy, 0);
+        // A chain that came back while the ring was held is for the next call; the owner of that chain saw busy and left.
+        if (!stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
+    }
+
+    private bool CanTake([NotNullWhen(true)] out IRing? now)
+    {
+        now = ring;
+        return now is { Broken: ChainFault.None } && !ended && !stopRequested;
+    }
+
+    private bool LookForWork()
+    {
+        if (!CanTake(out IRing? now)) return false;
+        if (now.HasAvailable()) return true;
+        now.EnableNotifications();
+        notificationsEnabled = true;
+        // Full fence: a driver that made a buffer available before it saw the request to notify is seen by the second look.
+        Thread.MemoryBarrier();
+        return now.HasAvailable();
+    }
+
+    private ValueTask<bool> ProceedAsync()
+    {
+        // A driver that refills as fast as the device drains must not keep the thread: after one ring's worth go on elsewhere.
+        int turn = inline ? Math.Max(Size, ChainLimits.ChainsPerBatch) : ChainLimits.ChainsPerBatch;
+        if (takenThisTurn < turn) return new(true);
+        takenThisTurn = 0;
+        return doorbell.YieldAsync();
+    }
+
+    private ValueTask<bool> WaitForEndAsync()
+    {
+        Enter();
+        DrainReturned();
+        bool over = outstanding == 0;
+        Interlocked.Exchange(ref busy, 0);
+        return over ? new(false) : doorbell.WaitAsync();
+    }
+
+    private void Interrupt()
+    {
+        interrupts++;
+        events.BuffersUsed();
+    }
+
+    // --- chains that outlive their batch ----------------------------------------------------------------------------------------
+
+    private void KeepTaken()
+    {
+        DescriptorChain chain = current;
+        // A packed ring may use any buffer id, a split ring only heads.
+        if (inFlight.Length == 0) inFlight = new ulong[1 + ((IsPacked ? ushort.MaxValue : Size - 1) / 64)];
+        inFlight[chain.Id >> 6] |= 1UL << chain.Id;
+        outstanding++;
+        if (inOrder)
+        {
+            if (newestTaken is null) oldestTaken = chain;
+            else newestTaken.NextTaken = chain;
+            newestTaken = chain;
+        }
+
+        current = freeCount > 0 ? free[--freeCount] : new(memory);
+    }
+
+    private void DrainReturned()
+    {
+        DescriptorChain? chain = Interlocked.Exchange(ref returned, null);
+        while (chain is not null)
+        {
+            DescriptorChain? next = chain.Next;
+            chain.Next = null;
+            if (ReferenceEquals(chain, current)) KeepTaken();
+            if (inOrder) chain.Owner = ChainOwner.Waiting;
+            else Retire(chain);
+            chain = next;
+        }
+
+        // MUST (2.7.9): with IN_ORDER buffers are used in the order in which they were made available.
+        while (oldestTaken is { } oldest && oldest.Owner == ChainOwner.Waiting)
+        {
+            oldestTaken = oldest.NextTaken;
+            if (oldestTaken is null) newestTaken = null;
+            oldest.NextTaken = null;
+            Retire(oldest);
+        }
+    }
+
+    private void Retire(DescriptorChain chain)
+    {
+        inFlight[chain.Id >> 6] &= ~(1UL << chain.Id);
+        outstanding--;
+        // What a broken, stopped or ended ring lent is taken back without a word: nobody reads the answer.
+        if (CanTake(out IRing? now)) now.Complete(chain.Id, chain.Slots, chain.UsedLength, chain.UsedLength == chain.Writable.Total);
+        chain.Owner = ChainOwner.Queue;
+        if (freeCount == free.Length) Array.Resize(ref free, Math.Max(4, free.Length * 2));
+        free[freeCount++] = chain;
+    }
+}

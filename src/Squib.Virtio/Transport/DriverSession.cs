@@ -1,0 +1,48 @@
+using Squib.Virtio.Memory;
+using Squib.Virtio.Queues;
+
+namespace Squib.Virtio.Transport;
+
+/// <summary>One life of a device between DRIVER_OK and reset.</summary>
+public sealed class DriverSession
+{
+    private readonly CancellationTokenSource ending;
+
+    internal DriverSession(GuestMemory memory, ulong features, Virtqueue[] queues, CancellationTokenSource ending)
+    {
+        Memory = memory;
+        Features = features;
+        Queues = queues;
+        this.ending = ending;
+    }
+
+    /// <summary>The guest's memory.</summary>
+    public GuestMemory Memory { get; }
+
+    /// <summary>The negotiated feature bits.</summary>
+    public ulong Features { get; }
+
+    /// <summary>The queues of the device; one that the driver did not enable never has anything to take.</summary>
+    public IReadOnlyList<Virtqueue> Queues { get; }
+
+    /// <summary>Whether all of some feature bits were negotiated.</summary>
+    /// <param name="features">The bits.</param>
+    public bool Has(ulong features) => (Features & features) == features;
+
+    /// <summary>Waits for the loops of a device; when one fails the others are told to end.</summary>
+    /// <param name="loops">The loops.</param>
+    public async Task RunAllAsync(params Task[] loops)
+    {
+        ArgumentNullException.ThrowIfNull(loops);
+        Task first = await Task.WhenAny(loops).ConfigureAwait(false);
+        if (!first.IsCompletedSuccessfully) End();
+        await Task.WhenAll(loops).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the session: the token fires and every queue says that it is over.</summary>
+    internal void End()
+    {
+        ending.Cancel();
+        foreach (Virtqueue queue in Queues) queue.End();
+    }
+}

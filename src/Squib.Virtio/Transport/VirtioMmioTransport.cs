@@ -1,0 +1,475 @@
+using System.Buffers.Binary;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Squib.Virtio.Bus;
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Interrupts;
+using Squib.Virtio.Memory;
+using Squib.Virtio.Queues;
+
+namespace Squib.Virtio.Transport;
+
+/// <summary>A virtio-MMIO device on the bus: the registers of version 2 in front of an <see cref="IVirtioDevice"/>.</summary>
+/// <remarks>
+/// Virtio 1.2, 4.2. Registers are read and written 32 bits at a time, aligned; any other access below 0x100 reads zero, writes nothing
+/// and is counted. Nothing that a driver writes raises an exception.
+/// </remarks>
+public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDisposable
+{
+    private const uint Magic = 0x74726976;
+    private const DeviceStatus FirstDriverOk =
+        DeviceStatus.Acknowledge | DeviceStatus.Driver | DeviceStatus.FeaturesOk | DeviceStatus.DriverOk;
+
+    private readonly IVirtioDevice device;
+    private readonly GuestMemory memory;
+    private readonly TransportOptions options;
+    private readonly ILogger logger;
+    private readonly InterruptStatus interrupt;
+    private readonly QueueRegisters[] registers;
+    private readonly IRing?[] prepared;
+
+    // Guards the life of the session: writes of Status, QueueReady and QueueReset. A reset waits for the device while holding it, so
+    // nothing that a device calls takes it. All other registers are single words that need no lock.
+    private readonly Lock lifecycle = new();
+    private uint status;
+    private ulong accepted;
+    private ulong negotiated;
+    private uint deviceFeaturesSel;
+    private uint driverFeaturesSel;
+    private uint queueSel;
+    private uint shmSel;
+    private volatile DriverSession? session;
+    private Task running = Task.CompletedTask;
+    private bool draining;
+    private long badAccesses;
+    private long badNotifications;
+
+    /// <summary>Puts a device behind registers.</summary>
+    /// <param name="device">The device; a device has one transport in its life.</param>
+    /// <param name="memory">The guest's memory.</param>
+    /// <param name="line">The wire to the interrupt controller.</param>
+    /// <param name="options">What to offer and how to run; by default inline, with INDIRECT_DESC, EVENT_IDX and RING_RESET.</param>
+    /// <param name="logger">Where to log; by default nowhere.</param>
+    /// <exception cref="ArgumentException">The device offers feature bits that belong to the transport, or a queue of a bad size.</exception>
+    public VirtioMmioTransport(
+        IVirtioDevice device, GuestMemory memory, IrqLine line, TransportOptions? options = null, ILogger? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(line);
+        if ((device.Features & TransportFeatureBits) != 0)
+            throw new ArgumentException("A device offers bits 0 to 23 and 50 to 63; bits 24 to 49 are the transport's.", nameof(device));
+        if (device.QueueSizes.Any(size => size is 0 or > QueueRegisters.MaxQueueSize))
+            throw new ArgumentException("A queue has 1 to 32,768 entries.", nameof(device));
+        this.device = device;
+        this.memory = memory;
+        this.options = options ?? new();
+        this.logger = logger ?? NullLogger.Instance;
+        interrupt = new(line);
+        registers = [.. device.QueueSizes.Select(size => new QueueRegisters(size))];
+        prepared = new IRing?[registers.Length];
+        OfferedFeatures = device.Features | this.options.Features;
+        device.Config.OnChanged(RaiseConfigurationChange);
+    }
+
+    /// <summary>The device behind the registers.</summary>
+    public IVirtioDevice Device => device;
+
+    /// <summary>All feature bits that the driver can accept.</summary>
+    public ulong OfferedFeatures { get; }
+
+    /// <summary>The feature bits negotiated at FEATURES_OK; 0 before.</summary>
+    public ulong NegotiatedFeatures => Volatile.Read(ref negotiated);
+
+    /// <summary>The device status field.</summary>
+    public DeviceStatus Status => (DeviceStatus)Volatile.Read(ref status);
+
+    /// <summary>The session between DRIVER_OK and reset, or null.</summary>
+    public DriverSession? Session => session;
+
+    /// <summary>The number of interrupts raised so far.</summary>
+    public long Interrupts => interrupt.Raised;
+
+    /// <summary>The number of register accesses so far that no driver should make.</summary>
+    public long BadAccesses => Interlocked.Read(ref badAccesses);
+
+    /// <summary>The number of notifications so far of queues that do not exist.</summary>
+    public long BadNotifications => Interlocked.Read(ref badNotifications);
+
+    private static ulong TransportFeatureBits => ((1UL << 50) - 1) & ~((1UL << 24) - 1);
+
+    private bool IsLive => session is not null;
+
+    private bool FeaturesAreSet => (Status & (DeviceStatus.FeaturesOk | DeviceStatus.Failed)) == DeviceStatus.FeaturesOk;
+
+    /// <inheritdoc/>
+    public void Read(ulong offset, Span<byte> data)
+    {
+        if (offset >= MmioRegister.Config)
+        {
+            device.Config.Read(offset - MmioRegister.Config, data);
+            return;
+        }
+
+        if (data.Length == sizeof(uint) && offset % sizeof(uint) == 0)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(data, ReadRegister((int)offset));
+            return;
+        }
+
+        data.Clear();
+        CountBadAccess();
+    }
+
+    /// <inheritdoc/>
+    public void Write(ulong offset, ReadOnlySpan<byte> data)
+    {
+        if (offset >= MmioRegister.Config)
+            device.Config.Write(offset - MmioRegister.Config, data);
+        else if (data.Length == sizeof(uint) && offset % sizeof(uint) == 0)
+            WriteRegister((int)offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
+        else
+            CountBadAccess();
+    }
+
+    /// <summary>Ends the session as a reset does, and waits until the device has come to rest.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        session?.End();
+        await running.ConfigureAwait(false);
+    }
+
+    void IQueueEvents.BuffersUsed() => interrupt.Raise(InterruptStatus.UsedBuffer);
+
+    void IQueueEvents.RingBroken(Virtqueue queue, ChainFault fault)
+    {
+        Log.RingBroken(logger, device.Type, queue.Index, fault);
+        RequireReset();
+    }
+
+    private uint ReadRegister(int offset)
+    {
+        switch (offset)
+        {
+            case MmioRegister.MagicValue: return Magic;
+            case MmioRegister.Version: return 2;
+            case MmioRegister.DeviceId: return (uint)device.Type;
+            case MmioRegister.VendorId: return options.VendorId;
+            case MmioRegister.DeviceFeatures: return SelectWord(OfferedFeatures, deviceFeaturesSel);
+            case MmioRegister.QueueNumMax: return SelectedQueue?.MaxSize ?? 0;
+            case MmioRegister.QueueReady: return SelectedQueue is not null && IsReady((int)queueSel) ? 1u : 0;
+            case MmioRegister.QueueReset: return SelectedQueue is not null && IsResetting((int)queueSel) ? 1u : 0;
+            case MmioRegister.InterruptStatus: return interrupt.Pending;
+            case MmioRegister.Status: return ReadStatus();
+            case MmioRegister.ShmLenLow: return (uint)SelectedSharedMemory.Length;
+            case MmioRegister.ShmLenHigh: return (uint)(SelectedSharedMemory.Length >> 32);
+            case MmioRegister.ShmBaseLow: return (uint)SelectedSharedMemory.Address;
+            case MmioRegister.ShmBaseHigh: return (uint)(SelectedSharedMemory.Address >> 32);
+            case MmioRegister.ConfigGeneration: return device.Config.Generation;
+            default:
+                CountBadAccess();
+                return 0;
+        }
+    }
+
+    private void WriteRegister(int offset, uint value)
+    {
+        switch (offset)
+        {
+            case MmioRegister.QueueNotify: Notify(value); break;
+            case MmioRegister.InterruptAck: interrupt.Acknowledge(value); break;
+            case MmioRegister.DeviceFeaturesSel: deviceFeaturesSel = value; break;
+            case MmioRegister.DriverFeatures: AcceptFeatures(value); break;
+            case MmioRegister.DriverFeaturesSel: driverFeaturesSel = value; break;
+            case MmioRegister.QueueSel: queueSel = value; break;
+            case MmioRegister.QueueNum: if (Configurable is { } q0) q0.Size = value; break;
+            case MmioRegister.QueueDescLow: if (Configurable is { } q1) q1.DescriptorArea = Low(q1.DescriptorArea, value); break;
+            case MmioRegister.QueueDescHigh: if (Configurable is { } q2) q2.DescriptorArea = High(q2.DescriptorArea, value); break;
+            case MmioRegister.QueueDriverLow: if (Configurable is { } q3) q3.DriverArea = Low(q3.DriverArea, value); break;
+            case MmioRegister.QueueDriverHigh: if (Configurable is { } q4) q4.DriverArea = High(q4.DriverArea, value); break;
+            case MmioRegister.QueueDeviceLow: if (Configurable is { } q5) q5.DeviceArea = Low(q5.DeviceArea, value); break;
+            case MmioRegister.QueueDeviceHigh: if (Configurable is { } q6) q6.DeviceArea = High(q6.DeviceArea, value); break;
+            case MmioRegister.ShmSel: shmSel = value; break;
+            case MmioRegister.Status: WriteStatus(value); break;
+            case MmioRegister.QueueReady: WriteQueueReady(value); break;
+            case MmioRegister.QueueReset: WriteQueueReset(value); break;
+            default: CountBadAccess(); break;
+        }
+    }
+
+    // --- notifications and interrupts -------------------------------------------------------------------------------------------
+
+    private void Notify(uint value)
+    {
+        // Before DRIVER_OK there is no session: a device looks at its rings once when it starts, so the notification is not lost.
+        DriverSession? now = session;
+        bool hasData = (negotiated & VirtioFeature.NotificationData) != 0;
+        uint index = hasData ? value & 0xffff : value;
+        if (index >= (uint)registers.Length)
+        {
+            Interlocked.Increment(ref badNotifications);
+            return;
+        }
+
+        if (now is null) return;
+        Virtqueue queue = now.Queues[(int)index];
+        if (hasData) queue.Notify((ushort)(value >> 16));
+        else queue.Notify();
+    }
+
+    private void RaiseConfigurationChange()
+    {
+        // MUST NOT (3.1.1): no interrupt before DRIVER_OK.
+        if ((Status & DeviceStatus.DriverOk) != 0) interrupt.Raise(InterruptStatus.ConfigurationChange);
+    }
+
+    /// <summary>Sets DEVICE_NEEDS_RESET and tells the driver (2.1.2).</summary>
+    private void RequireReset()
+    {
+        Interlocked.Or(ref status, (uint)DeviceStatus.NeedsReset);
+        RaiseConfigurationChange();
+    }
+
+    private void CountBadAccess() => Interlocked.Increment(ref badAccesses);
+
+    // --- features and status ----------------------------------------------------------------------------------------------------
+
+    private void AcceptFeatures(uint value)
+    {
+        // Negotiation ends at FEATURES_OK; what is written after it changes nothing.
+        if ((Status & (DeviceStatus.FeaturesOk | DeviceStatus.Failed)) != 0) return;
+        if (driverFeaturesSel == 0) accepted = Low(accepted, value);
+        else if (driverFeaturesSel == 1) accepted = High(accepted, value);
+        else if (value != 0) CountBadAccess();
+    }
+
+    private uint ReadStatus()
+    {
+        if (Volatile.Read(ref draining))
+        {
+            lock (lifecycle) TryFinishReset();
+        }
+
+        return Volatile.Read(ref status);
+    }
+
+    private void WriteStatus(uint value)
+    {
+        lock (lifecycle)
+        {
+            if (draining && !TryFinishReset()) return;
+            if (value == 0)
+            {
+                Reset();
+                return;
+            }
+
+            // A driver writes back what it read and adds a bit; NEEDS_RESET is not its to set or clear.
+            DeviceStatus now = Status;
+            DeviceStatus driverBits = now & ~DeviceStatus.NeedsReset;
+            DeviceStatus wanted = (DeviceStatus)value & ~DeviceStatus.NeedsReset;
+            if ((now & DeviceStatus.Failed) != 0 || wanted == driverBits) return;
+            if (wanted == (driverBits | DeviceStatus.Failed))
+            {
+                Interlocked.Or(ref status, (uint)DeviceStatus.Failed);
+                session?.End();
+                return;
+            }
+
+            if (!IsNextStep(driverBits, wanted))
+            {
+                CountBadAccess();
+                return;
+            }
+
+            if (wanted == FirstDriverOk) Activate();
+            else if ((wanted & DeviceStatus.FeaturesOk) == 0 || TryNegotiate()) Interlocked.Or(ref status, (uint)wanted);
+        }
+    }
+
+    /// <summary>The order of initialisation, 3.1.1; no step is left out.</summary>
+    private static bool IsNextStep(DeviceStatus from, DeviceStatus to) => (from, to) switch
+    {
+        (DeviceStatus.None, DeviceStatus.Acknowledge) => true,
+        (DeviceStatus.None or DeviceStatus.Acknowledge, DeviceStatus.Acknowledge | DeviceStatus.Driver) => true,
+        (DeviceStatus.Acknowledge | DeviceStatus.Driver, FirstDriverOk & ~DeviceStatus.DriverOk) => true,
+        (FirstDriverOk & ~DeviceStatus.DriverOk, FirstDriverOk) => true,
+        _ => false,
+    };
+
+    private bool TryNegotiate()
+    {
+        ulong features = accepted;
+        // MUST (2.2.2, 6.2): FEATURES_OK stays clear for bits that were not offered, without VERSION_1, or if the device cannot.
+        bool acceptable =
+            (features & ~OfferedFeatures) == 0 && (features & VirtioFeature.Version1) != 0 && device.Accepts(features);
+        if (acceptable) Volatile.Write(ref negotiated, features);
+        else Log.FeaturesRefused(logger, device.Type, features, OfferedFeatures);
+        return acceptable;
+    }
+
+    private void Activate()
+    {
+        RingFeatures features = RingFeatures.From(negotiated);
+        bool inline = options.Scheduling == DeviceScheduling.Inline;
+        Virtqueue[] queues = new Virtqueue[registers.Length];
+        for (int i = 0; i < queues.Length; i++)
+        {
+            queues[i] = new(i, memory, features, inline, this);
+            if (prepared[i] is { } ring) queues[i].Start(ring);
+        }
+
+        CancellationTokenSource ending = new();
+        DriverSession begun = new(memory, negotiated, queues, ending);
+        session = begun;
+        Interlocked.Or(ref status, (uint)FirstDriverOk);
+        running = inline ? SuperviseAsync(begun, ending) : Task.Run(() => SuperviseAsync(begun, ending));
+    }
+
+    /// <summary>Runs the device; however it ends, it ends here.</summary>
+    private async Task SuperviseAsync(DriverSession begun, CancellationTokenSource ending)
+    {
+        try
+        {
+            await device.RunAsync(begun, ending.Token).ConfigureAwait(false);
+            if (!ending.IsCancellationRequested) throw new InvalidOperationException("The device stopped serving before it was reset.");
+        }
+        catch (Exception e)
+        {
+            if (!ending.IsCancellationRequested)
+            {
+                Log.DeviceFailed(logger, device.Type, e);
+                RequireReset();
+            }
+        }
+
+        // A device that failed may have left chains with its backend; the session is over only when they are back.
+        begun.End();
+        foreach (Virtqueue queue in begun.Queues)
+        {
+            while (await queue.WaitAsync().ConfigureAwait(false))
+            {
+            }
+        }
+    }
+
+    private void Reset()
+    {
+        if (session is { } ended)
+        {
+            ended.End();
+            // Linux does not read Status back, so the write may only retire when the device is silent. Host I/O that does not end
+            // must not hold the vCPU for ever, though; the driver then sees a device that is not reset yet (2.4.1).
+            if (!running.Wait(options.ResetTimeout))
+            {
+                Log.ResetWaits(logger, device.Type, options.ResetTimeout);
+                Interlocked.Exchange(ref status, (uint)DeviceStatus.NeedsReset);
+                Volatile.Write(ref draining, true);
+                return;
+            }
+        }
+
+        FinishReset();
+    }
+
+    private bool TryFinishReset()
+    {
+        if (draining && !running.IsCompleted) return false;
+        if (draining) FinishReset();
+        return true;
+    }
+
+    private void FinishReset()
+    {
+        session = null;
+        Volatile.Write(ref negotiated, 0);
+        accepted = 0;
+        deviceFeaturesSel = driverFeaturesSel = queueSel = shmSel = 0;
+        Array.Clear(prepared);
+        foreach (QueueRegisters queue in registers) queue.Reset();
+        Interlocked.Exchange(ref status, 0);
+        // MUST (4.2.2.1): InterruptStatus is clear after a reset. Last, so that nothing can set it again.
+        interrupt.Reset();
+        Volatile.Write(ref draining, false);
+    }
+
+    // --- queues -----------------------------------------------------------------------------------------------------------------
+
+    private QueueRegisters? SelectedQueue => queueSel < (uint)registers.Length ? registers[queueSel] : null;
+
+    /// <summary>The selected queue, if the driver may change it: a queue that is ready is frozen.</summary>
+    private QueueRegisters? Configurable
+    {
+        get
+        {
+            if (SelectedQueue is { } queue && (Status & DeviceStatus.Failed) == 0 && !IsReady((int)queueSel)) return queue;
+            CountBadAccess();
+            return null;
+        }
+    }
+
+    private bool IsReady(int index) => session is { } live ? !live.Queues[index].IsStopped : prepared[index] is not null;
+
+    private bool IsResetting(int index) => session is { } live && live.Queues[index].IsStopping;
+
+    private void WriteQueueReady(uint value)
+    {
+        lock (lifecycle)
+        {
+            if (SelectedQueue is not { } queue || !FeaturesAreSet || value > 1)
+            {
+                CountBadAccess();
+                return;
+            }
+
+            int index = (int)queueSel;
+            if (value == 0) Disable(index);
+            else if (!IsReady(index)) Enable(index, queue);
+        }
+    }
+
+    private void Enable(int index, QueueRegisters queue)
+    {
+        IRing? ring = queue.TryCreateRing(memory, RingFeatures.From(negotiated));
+        if (ring is null)
+        {
+            // The driver reads QueueReady back as 0.
+            Log.QueueRefused(logger, device.Type, index, queue.Size);
+            CountBadAccess();
+        }
+        else if (session is { } live)
+        {
+            live.Queues[index].Start(ring);
+        }
+        else
+        {
+            prepared[index] = ring;
+        }
+    }
+
+    private void Disable(int index)
+    {
+        // MUST (4.2.2.2 for drivers): the driver reads the register back until it is 0, which is when nothing is under way.
+        if (session is { } live) live.Queues[index].Stop();
+        else prepared[index] = null;
+    }
+
+    private void WriteQueueReset(uint value)
+    {
+        lock (lifecycle)
+        {
+            bool allowed = (negotiated & VirtioFeature.RingReset) != 0 && FeaturesAreSet;
+            if (SelectedQueue is null || !allowed || value != 1 || !IsLive) CountBadAccess();
+            else session!.Queues[(int)queueSel].Stop();
+        }
+    }
+
+    private SharedMemoryRegion SelectedSharedMemory =>
+        device.FindSharedMemory(shmSel) ?? new SharedMemoryRegion(ulong.MaxValue, ulong.MaxValue);
+
+    private static uint SelectWord(ulong value, uint word) => word < 2 ? (uint)(value >> (int)(32 * word)) : 0;
+
+    private static ulong Low(ulong old, uint value) => (old & ~0xffff_fffful) | value;
+
+    private static ulong High(ulong old, uint value) => (old & 0xffff_ffff) | ((ulong)value << 32);
+}
