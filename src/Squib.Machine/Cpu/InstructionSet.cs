@@ -1,4 +1,5 @@
 using Squib.Machine.Cpu.Instructions;
+using Squib.Machine.Cpu.Simd;
 
 namespace Squib.Machine.Cpu;
 
@@ -24,6 +25,7 @@ internal static class InstructionSet
         VectorLoadStore.AddTo(table);
         Exclusives.AddTo(table);
         SystemInstructions.AddTo(table);
+        SimdTable.AddTo(table);
         return table;
     }
 }

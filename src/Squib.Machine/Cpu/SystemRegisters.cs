@@ -5,7 +5,7 @@ namespace Squib.Machine.Cpu;
 /// <summary>The table of system registers, and how MRS and MSR find theirs.</summary>
 internal static unsafe class SystemRegisters
 {
-    // SAFETY: offsets of fields are taken from a null pointer that is not dereferenced.
+    // SAFETY: a pointer to a local state serves for nothing but the distance of its fields.
     private const ulong Midr = 0x410f_d034; // Cortex-A53 r0p4: a core without errata that Linux works around
     private const ulong Mpidr = 0x8000_0000;
     private const ulong Ctr = 0x8444_c004; // lines of 64 bytes, PIPT instruction cache, no IDC, no DIC
@@ -102,49 +102,54 @@ internal static unsafe class SystemRegisters
 
     private static List<SystemRegister> Stored()
     {
-        SystemState* state = &((CpuState*)null)->System;
-        return
+        // Only where the fields lie is asked of this state.
+        CpuState sample = default;
+        SystemState* state = &sample.System;
+        List<SystemRegister> stored =
         [
-            Store("ACTLR_EL1", 0, 1, 0, 1, &state->ActlrEl1),
-            Store("AFSR0_EL1", 0, 5, 1, 0, &state->Afsr0El1),
-            Store("AFSR1_EL1", 0, 5, 1, 1, &state->Afsr1El1),
-            Store("ESR_EL1", 0, 5, 2, 0, &state->EsrEl1),
-            Store("FAR_EL1", 0, 6, 0, 0, &state->FarEl1),
-            Store("PAR_EL1", 0, 7, 4, 0, &state->ParEl1),
-            Store("MAIR_EL1", 0, 10, 2, 0, &state->MairEl1),
-            Store("AMAIR_EL1", 0, 10, 3, 0, &state->AmairEl1),
-            Store("VBAR_EL1", 0, 12, 0, 0, &state->VbarEl1, &SystemRegisterAccess.WriteVectors),
-            Store("CONTEXTIDR_EL1", 0, 13, 0, 1, &state->ContextidrEl1),
-            Store("TPIDR_EL1", 0, 13, 0, 4, &state->TpidrEl1),
-            Store("CNTKCTL_EL1", 0, 14, 1, 0, &state->CntkctlEl1),
-            Store("CSSELR_EL1", 2, 0, 0, 0, &state->CsselrEl1),
-            Store("SPSR_EL1", 0, 4, 0, 0, &state->SpsrEl1),
-            Store("ELR_EL1", 0, 4, 0, 1, &state->ElrEl1),
-            Store("SCTLR_EL1", 0, 1, 0, 0, &state->SctlrEl1, &SystemRegisterAccess.WriteControl),
-            Store("CPACR_EL1", 0, 1, 0, 2, &state->CpacrEl1, &SystemRegisterAccess.WriteFeatureAccess),
-            Store("TTBR0_EL1", 0, 2, 0, 0, &state->Ttbr0El1, &SystemRegisterAccess.WriteLowerTable),
-            Store("TTBR1_EL1", 0, 2, 0, 1, &state->Ttbr1El1, &SystemRegisterAccess.WriteUpperTable),
-            Store("TCR_EL1", 0, 2, 0, 2, &state->TcrEl1, &SystemRegisterAccess.WriteTranslationControl),
+            Store("ACTLR_EL1", 0, 1, 0, 1, OffsetOf(&sample, &state->ActlrEl1)),
+            Store("AFSR0_EL1", 0, 5, 1, 0, OffsetOf(&sample, &state->Afsr0El1)),
+            Store("AFSR1_EL1", 0, 5, 1, 1, OffsetOf(&sample, &state->Afsr1El1)),
+            Store("ESR_EL1", 0, 5, 2, 0, OffsetOf(&sample, &state->EsrEl1)),
+            Store("FAR_EL1", 0, 6, 0, 0, OffsetOf(&sample, &state->FarEl1)),
+            Store("PAR_EL1", 0, 7, 4, 0, OffsetOf(&sample, &state->ParEl1)),
+            Store("MAIR_EL1", 0, 10, 2, 0, OffsetOf(&sample, &state->MairEl1)),
+            Store("AMAIR_EL1", 0, 10, 3, 0, OffsetOf(&sample, &state->AmairEl1)),
+            Store("VBAR_EL1", 0, 12, 0, 0, OffsetOf(&sample, &state->VbarEl1), &SystemRegisterAccess.WriteVectors),
+            Store("CONTEXTIDR_EL1", 0, 13, 0, 1, OffsetOf(&sample, &state->ContextidrEl1)),
+            Store("TPIDR_EL1", 0, 13, 0, 4, OffsetOf(&sample, &state->TpidrEl1)),
+            Store("CNTKCTL_EL1", 0, 14, 1, 0, OffsetOf(&sample, &state->CntkctlEl1)),
+            Store("CSSELR_EL1", 2, 0, 0, 0, OffsetOf(&sample, &state->CsselrEl1)),
+            Store("SPSR_EL1", 0, 4, 0, 0, OffsetOf(&sample, &state->SpsrEl1)),
+            Store("ELR_EL1", 0, 4, 0, 1, OffsetOf(&sample, &state->ElrEl1)),
+            Store("SCTLR_EL1", 0, 1, 0, 0, OffsetOf(&sample, &state->SctlrEl1), &SystemRegisterAccess.WriteControl),
+            Store("CPACR_EL1", 0, 1, 0, 2, OffsetOf(&sample, &state->CpacrEl1), &SystemRegisterAccess.WriteFeatureAccess),
+            Store("TTBR0_EL1", 0, 2, 0, 0, OffsetOf(&sample, &state->Ttbr0El1), &SystemRegisterAccess.WriteLowerTable),
+            Store("TTBR1_EL1", 0, 2, 0, 1, OffsetOf(&sample, &state->Ttbr1El1), &SystemRegisterAccess.WriteUpperTable),
+            Store("TCR_EL1", 0, 2, 0, 2, OffsetOf(&sample, &state->TcrEl1), &SystemRegisterAccess.WriteTranslationControl),
             new("MDSCR_EL1", SystemRegister.Encode(2, 0, 0, 2, 2))
             {
                 Read = &SystemRegisterAccess.ReadStored,
                 Write = &SystemRegisterAccess.WriteStored,
-                Operand = (ulong)&state->MdscrEl1,
+                Operand = OffsetOf(&sample, &state->MdscrEl1),
             },
             new("TPIDR_EL0", SystemRegister.Encode(3, 3, 13, 0, 2))
             {
                 Read = &SystemRegisterAccess.ReadStoredAnywhere,
                 Write = &SystemRegisterAccess.WriteStoredAnywhere,
-                Operand = (ulong)&state->TpidrEl0,
+                Operand = OffsetOf(&sample, &state->TpidrEl0),
             },
             new("TPIDRRO_EL0", SystemRegister.Encode(3, 3, 13, 0, 3))
             {
                 Read = &SystemRegisterAccess.ReadStoredAnywhere,
                 Write = &SystemRegisterAccess.WriteStored,
-                Operand = (ulong)&state->TpidrroEl0,
+                Operand = OffsetOf(&sample, &state->TpidrroEl0),
             },
         ];
+        return stored;
     }
+
+    private static ulong OffsetOf(CpuState* state, ulong* field) => (ulong)((byte*)field - (byte*)state);
 
     private static List<SystemRegister> Special() =>
     [
@@ -182,8 +187,8 @@ internal static unsafe class SystemRegisters
     private static SystemRegister Constant(string name, uint encoding, ulong value) =>
         new(name, encoding) { Read = &SystemRegisterAccess.ReadConstant, Operand = value };
 
-    private static SystemRegister Store(string name, uint op1, uint crn, uint crm, uint op2, ulong* field) =>
-        Store(name, op1, crn, crm, op2, field, &SystemRegisterAccess.WriteStored);
+    private static SystemRegister Store(string name, uint op1, uint crn, uint crm, uint op2, ulong offset) =>
+        Store(name, op1, crn, crm, op2, offset, &SystemRegisterAccess.WriteStored);
 
     private static SystemRegister Store(
         string name,
@@ -191,12 +196,12 @@ internal static unsafe class SystemRegisters
         uint crn,
         uint crm,
         uint op2,
-        ulong* field,
+        ulong offset,
         delegate*<CpuState*, Op*, Op*> write) =>
         new(name, SystemRegister.Encode(3, op1, crn, crm, op2))
         {
             Read = &SystemRegisterAccess.ReadStored,
             Write = write,
-            Operand = (ulong)field,
+            Operand = offset,
         };
 }
