@@ -25,6 +25,9 @@ internal unsafe struct CpuState
     /// <summary>Whether a SIMD or floating-point instruction traps at the current exception level (CPACR_EL1.FPEN).</summary>
     public bool SimdTrapped;
 
+    /// <summary>What must be clear in a stack pointer that is used as a base: 15 where its alignment is checked, or 0.</summary>
+    public uint StackMask;
+
     /// <summary>Translations for reading at the current exception level.</summary>
     public TlbEntry* ReadTlb;
 
@@ -46,6 +49,9 @@ internal unsafe struct CpuState
     /// <summary>What the last load on the slow path read.</summary>
     public ulong Loaded;
 
+    /// <summary>What came before <see cref="Loaded"/>, if the last load on the slow path was of 128 bits.</summary>
+    public ulong LoadedLow;
+
     /// <summary>Floating-point control register.</summary>
     public uint Fpcr;
 
@@ -66,6 +72,9 @@ internal unsafe struct CpuState
 
     /// <summary>Instructions that the loop counted but that were none.</summary>
     public uint NotInstructions;
+
+    /// <summary>Whether the load or store under way has the rights of EL0 whatever the exception level.</summary>
+    public bool Unprivileged;
 
     /// <summary>The stack pointers SP_EL0 and SP_EL1; the one in use is in <see cref="X"/>, and stale here.</summary>
     public fixed ulong StackPointers[2];

@@ -27,7 +27,10 @@ internal sealed unsafe class DecodeTable
     /// <summary>Adds an instruction that is taken apart when it is decoded.</summary>
     /// <param name="pattern">32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).</param>
     /// <param name="name">The instruction's name in the manual.</param>
-    /// <param name="prepare">Sets the operands and <see cref="Op.Execute"/>; <see cref="Op.Word"/> is set already.</param>
+    /// <param name="prepare">
+    /// Sets the operands and <see cref="Op.Execute"/>; <see cref="Op.Word"/> is set already, and <see cref="Op.Immediate"/>
+    /// is the distance of the instruction from the start of its page.
+    /// </param>
     /// <param name="where">What else a word must satisfy to be this instruction, or null.</param>
     public void AddPrepared(string pattern, string name, delegate*<Op*, void> prepare, Func<uint, bool>? where = null) =>
         Add(new DecodeRow(pattern, name, null, prepare, where, inSimd));
@@ -54,9 +57,11 @@ internal sealed unsafe class DecodeTable
     /// <summary>Decodes a word.</summary>
     /// <param name="op">What to fill in.</param>
     /// <param name="word">The instruction word.</param>
-    public void Decode(Op* op, uint word)
+    /// <param name="offset">The distance of the instruction from the start of its page, in bytes.</param>
+    public void Decode(Op* op, uint word, uint offset)
     {
         op->Word = word;
+        op->Immediate = offset;
         if (Find(word) is { } row) row.Prepare(op);
         else op->Execute = &Exceptions.Undefined;
     }
@@ -69,14 +74,22 @@ internal sealed unsafe class DecodeTable
 
     private DecodeRow[][] BuildIndex()
     {
-        DecodeRow[] ordered = [.. rows.OrderByDescending(row => row.FixedBits)];
-        var built = new DecodeRow[1 << (32 - IndexShift)][];
-        for (uint i = 0; i < built.Length; i++)
+        const uint Buckets = 1u << (32 - IndexShift);
+        var lists = new List<DecodeRow>[Buckets];
+        for (uint i = 0; i < Buckets; i++) lists[i] = [];
+        foreach (DecodeRow row in rows.OrderByDescending(row => row.FixedBits))
         {
-            uint high = i << IndexShift;
-            built[i] = [.. ordered.Where(row => ((high ^ row.Value) & row.Mask) >> IndexShift == 0)];
+            // Counts through all values of the index bits that the row leaves open.
+            uint open = ~(row.Mask >> IndexShift) & (Buckets - 1);
+            uint some = 0;
+            do
+            {
+                lists[(row.Value >> IndexShift) | some].Add(row);
+                some = (some - open) & open;
+            }
+            while (some != 0);
         }
 
-        return built;
+        return [.. lists.Select(list => list.ToArray())];
     }
 }

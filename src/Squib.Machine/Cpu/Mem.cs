@@ -118,6 +118,37 @@ internal static unsafe class Mem
         return true;
     }
 
+    /// <summary>Loads two times 64 bits, one after the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool Load128(CpuState* s, Op* op, ulong va, out ulong low, out ulong high)
+    {
+        TlbEntry* line = Line(s->ReadTlb, va);
+        if (line->Tag == ((va + 15) & PageMask))
+        {
+            var host = (ulong*)(va + line->Addend);
+            low = host[0];
+            high = host[1];
+            return true;
+        }
+
+        bool loaded = MemSlow.Load128(s, op, va);
+        low = s->LoadedLow;
+        high = s->Loaded;
+        return loaded;
+    }
+
+    /// <summary>Stores two times 64 bits, one after the other; either both or none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool Store128(CpuState* s, Op* op, ulong va, ulong low, ulong high)
+    {
+        TlbEntry* line = Line(s->WriteTlb, va);
+        if (line->Tag != ((va + 15) & PageMask)) return MemSlow.Store128(s, op, va, low, high);
+        var host = (ulong*)(va + line->Addend);
+        host[0] = low;
+        host[1] = high;
+        return true;
+    }
+
     /// <summary>Finds out whether all bytes of a range may be accessed, without accessing them.</summary>
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction.</param>

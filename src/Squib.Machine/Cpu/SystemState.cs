@@ -71,4 +71,7 @@ internal struct SystemState
 
     /// <summary>Debug control; only stored.</summary>
     public ulong MdscrEl1;
+
+    /// <summary>Whether every load and store must be aligned (SCTLR_EL1.A).</summary>
+    public readonly bool ChecksAlignment => (SctlrEl1 & 2) != 0;
 }
