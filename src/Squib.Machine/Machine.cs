@@ -1,4 +1,5 @@
 using Squib.Machine.Boot;
+using Squib.Machine.Cpu;
 using Squib.Machine.Devices;
 using Squib.Virtio.Bus;
 using Squib.Virtio.Interrupts;
@@ -31,12 +32,21 @@ public sealed class Machine : IDisposable
     private int exit = NotEnded;
     private bool started;
 
+    /// <summary>Puts a machine together around the software's CPU.</summary>
+    /// <param name="options">What it is made of.</param>
+    /// <exception cref="ArgumentException">Something does not fit; the message says what, and by how much.</exception>
+    public Machine(MachineOptions options)
+        : this(options, (bus, exits) => new SoftwareCpu(options.Memory, bus, exits, options.Logger))
+    {
+    }
+
     /// <summary>Puts a machine together around another CPU than the software's.</summary>
     /// <param name="options">What it is made of.</param>
     /// <param name="createVcpu">Makes the CPU; it gets the machine's bus and what answers its exits.</param>
     /// <exception cref="ArgumentException">Something does not fit; the message says what, and by how much.</exception>
     internal Machine(MachineOptions options, Func<MmioBus, IVcpuExits, IVcpu> createVcpu)
     {
+        ArgumentNullException.ThrowIfNull(options);
         this.options = options;
         ramBytes = MeasureRam(options);
         commandLine = Boot.CommandLine.Complete(options.CommandLine);
