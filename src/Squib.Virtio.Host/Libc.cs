@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Squib.Virtio.Host;
 
@@ -14,6 +15,16 @@ internal static partial class Libc
 
     public const int MadviseDontNeed = 4;
     public const int MadviseHugePage = 14;
+
+    public const int FallocateKeepSize = 0x01;
+    public const int FallocatePunchHole = 0x02;
+    public const int FallocateZeroRange = 0x10;
+
+    public const int ErrorInterrupted = 4;
+    public const int ErrorNoSystemCall = 38;
+    public const int ErrorNotSupported = 95;
+
+    public const nuint GetWindowSize = 0x5413;
 
     public const int SetAttributesNow = 0;
 
@@ -40,4 +51,10 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "cfmakeraw")]
     public static partial void MakeRaw(Span<byte> termios);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    public static partial int Allocate(SafeFileHandle file, int mode, nint offset, nint length);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Control(int fd, nuint request, Span<ushort> argument);
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using Squib.Machine;
 using Squib.Machine.Boot;
@@ -12,7 +11,9 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
 {
     private const int SignalExitBase = 128;
 
-    private readonly Pipe typed = new();
+    // What the guest has written to its console is shown to the end, unless nobody takes it.
+    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(2);
+
     private Task typing = Task.CompletedTask;
     private volatile int signal;
 
@@ -53,7 +54,7 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
             MemoryBytes = options.MemoryBytes,
             Drives = options.Drives,
             Rng = options.Rng,
-            Console = console is null ? null : new(ConsoleInput(), console),
+            ConsoleOutput = console,
             SerialOutput = serial,
         });
         screen.Closed = assembly.Machine.Stop;
@@ -65,8 +66,6 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
         return exit == MachineExit.Panic ? ExitCode.Panic : signal > 0 ? SignalExitBase + signal : ExitCode.Success;
     }
 
-    private Stream? ConsoleInput() => options.Console.Kind == StreamKind.Stdio ? typed.Reader.AsStream() : null;
-
     private MachineExit Run(MachineAssembly assembly)
     {
         const int Interrupt = 2;
@@ -77,7 +76,9 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
         bool isTerminal = terminal?.IsRaw ?? false;
         if (UsesKeyboard)
             Keyboard.Start(streams.Input, keys => Type(keys, isTerminal, assembly), ShowHelp, assembly.Machine.Stop);
-        return assembly.Machine.Run();
+        MachineExit exit = assembly.Machine.Run();
+        assembly.Console?.DrainAsync().Wait(OutputPatience);
+        return exit;
     }
 
     private bool UsesKeyboard => options.Serial.Kind == StreamKind.Stdio || options.Console.Kind == StreamKind.Stdio;
@@ -102,7 +103,7 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
         }
 
         if (isTerminal && !typing.IsCompleted) return;
-        typing = typed.Writer.WriteAsync(keys).AsTask();
+        typing = assembly.Console!.WriteInputAsync(keys).AsTask();
         if (!isTerminal) typing.GetAwaiter().GetResult();
     }
 

@@ -1,4 +1,5 @@
-using Microsoft.Win32.SafeHandles;
+using Squib.Virtio.Devices.Block;
+using Squib.Virtio.Host;
 
 namespace Squib.Cli.Boot;
 
@@ -31,7 +32,7 @@ internal static class HostFile
     /// </remarks>
     /// <param name="drive">The drive.</param>
     /// <exception cref="UserErrorException">The image cannot be used.</exception>
-    public static SafeFileHandle OpenImage(DriveOptions drive)
+    public static FileBlockBackend OpenImage(DriveOptions drive)
     {
         string path = drive.Path;
         if (Directory.Exists(path)) throw Refusal(path, "it is a directory");
@@ -46,11 +47,11 @@ internal static class HostFile
             throw Refusal(path, "it is read-only; add ,ro to let the guest only read it");
         try
         {
-            return drive.ReadOnly
-                ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read)
-                : File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return OperatingSystem.IsLinux()
+                ? FileBlockBackend.Open(path, drive.ReadOnly, FileRanges.PunchHole, FileRanges.Zero)
+                : FileBlockBackend.Open(path, drive.ReadOnly);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             throw Refusal(path, Explain(error, path), error);
         }

@@ -1,5 +1,7 @@
-using Microsoft.Win32.SafeHandles;
 using Squib.Machine;
+using Squib.Virtio.Devices.Block;
+using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Host;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Transport;
@@ -15,12 +17,21 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.Console is null ? 0 : 1);
+        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1);
         if (wanted > SlotAllocator.Count)
             throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
-        SafeFileHandle[] images = [.. plan.Drives.Select(drive => Own(HostFile.OpenImage(drive)))];
-        MappedMemory ram = Own(ReserveMemory(plan.MemoryBytes));
-        Machine = Own(CreateMachine(plan, ram));
+        try
+        {
+            BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
+            Machine = Own(CreateMachine(plan, Own(ReserveMemory(plan.MemoryBytes))));
+            if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
+            AttachAll(disks, plan.Rng);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The machine, not started.</summary>
@@ -28,6 +39,9 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>Its virtio devices in the order of their slots.</summary>
     public IReadOnlyList<AttachedDevice> Devices => devices;
+
+    /// <summary>The virtio console, or null.</summary>
+    public ConsoleDevice? Console { get; }
 
     /// <summary>Puts a machine together.</summary>
     /// <param name="plan">What it is to be made of.</param>
@@ -84,11 +98,36 @@ internal sealed class MachineAssembly : IDisposable
         }
     }
 
+    private static ConsoleOptions ConsoleSize() =>
+        TerminalSize.TryGet(out ushort columns, out ushort rows) ? new() { Columns = columns, Rows = rows } : new();
+
+    private BlockDevice OpenDisk(DriveOptions drive)
+    {
+        FileBlockBackend backend = HostFile.OpenImage(drive);
+        Own(new AsyncOwned(backend));
+        return new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly });
+    }
+
+    // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
+    private void AttachAll(BlockDevice[] disks, bool rng)
+    {
+        if (disks.Length > 0) Attach("block 0", disks[0]);
+        if (rng) Attach("rng", new RngDevice());
+        if (Console is not null) Attach("console", Console);
+        for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);
+    }
+
     private void Attach(string name, IVirtioDevice device) => devices.Add(new(name, Machine.Attach(device)));
 
     private T Own<T>(T resource) where T : IDisposable
     {
         owned.Add(resource);
         return resource;
+    }
+
+    /// <summary>Disposes of what has no synchronous way to do so; a disk's file closes at once.</summary>
+    private sealed class AsyncOwned(IAsyncDisposable resource) : IDisposable
+    {
+        public void Dispose() => resource.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 }

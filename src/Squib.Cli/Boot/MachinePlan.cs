@@ -20,8 +20,8 @@ internal sealed record MachinePlan
     /// <summary>The disks.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
-    /// <summary>The virtio console, or null for none.</summary>
-    public ConsoleStreams? Console { get; init; }
+    /// <summary>Where a virtio console's output goes; null for no console.</summary>
+    public Stream? ConsoleOutput { get; init; }
 
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }

@@ -1,26 +1,21 @@
-using System.IO.Pipelines;
 using System.Text;
+using Squib.Virtio.Devices.Console;
 
 namespace Squib.Cli.Demo;
 
 /// <summary>The far end of the demo's virtio console: it answers each line of the guest's with a line.</summary>
 internal sealed class AnsweringConsole
 {
-    private readonly Pipe answers = new();
-    private Task flushed = Task.CompletedTask;
+    private Task answered = Task.CompletedTask;
 
-    /// <summary>Creates the two streams.</summary>
-    public AnsweringConsole()
-    {
-        FromGuest = new GuestLines(Stream.Null, Answer);
-        ToGuest = answers.Reader.AsStream();
-    }
+    /// <summary>Creates the console's far end.</summary>
+    public AnsweringConsole() => FromGuest = new GuestLines(Stream.Null, Answer);
 
     /// <summary>What the guest writes goes in here.</summary>
     public Stream FromGuest { get; }
 
-    /// <summary>What the guest is to read comes out here.</summary>
-    public Stream ToGuest { get; }
+    /// <summary>The console that the answers go to; nothing is answered before it is set.</summary>
+    public ConsoleDevice? Console { get; set; }
 
     /// <summary>The line that answers a line.</summary>
     /// <param name="line">What the guest wrote.</param>
@@ -28,9 +23,8 @@ internal sealed class AnsweringConsole
 
     private void Answer(string line)
     {
-        // Whoever writes without reading gets no more answers than the pipe takes.
-        if (!flushed.IsCompleted) return;
-        Encoding.UTF8.GetBytes(AnswerTo(line) + "\n", answers.Writer);
-        flushed = answers.Writer.FlushAsync().AsTask();
+        // Whoever writes without reading gets no more answers than the console has room for.
+        if (Console is null || !answered.IsCompleted) return;
+        answered = Console.WriteInputAsync(Encoding.UTF8.GetBytes(AnswerTo(line) + "\n")).AsTask();
     }
 }

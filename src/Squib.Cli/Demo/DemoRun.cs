@@ -65,11 +65,12 @@ internal sealed class DemoRun
                 new() { Path = scratch, Serial = ScratchSerial },
                 new() { Path = readOnly, Serial = ReadOnlySerial, ReadOnly = true },
             ],
-            Console = new(console.ToGuest, console.FromGuest),
+            ConsoleOutput = console.FromGuest,
             Rng = true,
             SerialOutput = new GuestLines(new ScreenStream(streams.Output), Look),
         }))
         {
+            console.Console = assembly.Console;
             Stopwatch clock = Stopwatch.StartNew();
             exit = Run(assembly);
             speed = Describe(assembly.Machine.Instructions, clock.Elapsed);
