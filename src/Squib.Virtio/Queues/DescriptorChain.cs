@@ -11,105 +11,145 @@ namespace Squib.Virtio.Queues;
 /// </remarks>
 public sealed class DescriptorChain
 {
-    private readonly GuestMemory memory;
+    internal GuestSegment[] Items = new GuestSegment[4];
+
+    // Readable segments come first; both cursors count from the start of the list.
+    internal int ReadableEnd;
+    internal int End;
+    internal ChainCursor Cursor;
+    internal uint ReadLeft;
+    internal uint WriteLeft;
+    internal uint WriteTotal;
+    internal ushort Slots;
+
+    /// <summary>Whose turn it is to use the object.</summary>
+    internal ChainOwner Owner;
+
     private readonly GuestRegion[] regions;
-    private GuestSegment[] segments = new GuestSegment[4];
-    private int count;
     private int lastRegion;
 
-    internal DescriptorChain(GuestMemory memory)
-    {
-        this.memory = memory;
-        regions = memory.RegionArray;
-        Readable = new(this);
-        Writable = new(this);
-    }
+    internal DescriptorChain(GuestMemory memory) => regions = memory.RegionArray;
 
     /// <summary>The id by which the driver knows the buffer: the index of the head (split) or the buffer id (packed).</summary>
     public ushort Id { get; internal set; }
 
     /// <summary>What the driver lends for reading.</summary>
-    public ReadableSegments Readable { get; }
+    public ReadableSegments Readable => new(this);
 
     /// <summary>What the driver lends for writing.</summary>
-    public WritableSegments Writable { get; }
+    public WritableSegments Writable => new(this);
 
-    /// <summary>The number of ring slots that the chain takes up; 1 in a split ring.</summary>
-    internal ushort Slots { get; set; }
-
-    /// <summary>The length to report, kept from the moment the chain was returned until it is published.</summary>
-    internal uint UsedLength { get; set; }
-
-    /// <summary>The next chain in the one list that the chain is in: returned ones, or (with IN_ORDER) taken ones.</summary>
+    /// <summary>The next chain in the list of returned ones.</summary>
     internal DescriptorChain? Next { get; set; }
 
     /// <summary>The next chain in the order in which chains were taken; used with IN_ORDER only.</summary>
     internal DescriptorChain? NextTaken { get; set; }
 
-    /// <summary>Whose turn it is to use the object.</summary>
-    internal ChainOwner Owner;
-
-    internal GuestMemory Memory => memory;
-
-    internal ref readonly GuestSegment this[int index] => ref segments[index];
-
-    /// <summary>Host memory of a part of a segment.</summary>
+    /// <summary>Host memory of a segment from an offset on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal Span<byte> Slice(in GuestSegment segment, int offset)
     {
         GuestRegion region = regions[segment.Region];
         return region.Slice((int)(segment.Address - region.Start) + offset, segment.Length - offset);
     }
 
-    /// <summary>Host memory of a part of a segment, for I/O that outlives the call.</summary>
+    /// <summary>Host memory of a segment from an offset on, for I/O that outlives the call.</summary>
     internal Memory<byte> SliceMemory(in GuestSegment segment, int offset)
     {
         GuestRegion region = regions[segment.Region];
         return region.Memory.Slice((int)(segment.Address - region.Start) + offset, segment.Length - offset);
     }
 
-    internal ReadOnlySpan<GuestSegment> Segments(int first, int end) => segments.AsSpan(first, end - first);
-
-    /// <summary>Fills the chain with the one buffer it has, the commonest case.</summary>
+    /// <summary>Fills the chain with the only buffer it has, if that lies in the region used last: the commonest case.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal ChainFault SetSingle(ulong address, uint length, bool writable)
+    internal bool TrySetSingle(ulong address, uint length, bool writable)
     {
         GuestRegion region = regions[lastRegion];
-        ulong offset = address - region.Start;
-        if (length - 1 < (uint)region.Length && offset <= (ulong)((uint)region.Length - length) && !(writable && region.ReadOnly))
+        uint room = (uint)region.Length - length;
+        // A length of 0, or one beyond the region, makes the first comparison fail.
+        if (length - 1 >= (uint)region.Length || address - region.Start > room || (writable && region.ReadOnly)) return false;
+        Items[0] = new(address, (int)length, lastRegion);
+        End = 1;
+        Cursor = default;
+        if (writable)
         {
-            segments[0] = new(address, (int)length, lastRegion);
-            Readable.Reset(0, writable ? 0 : 1, writable ? 0 : length);
-            Writable.Reset(0, writable ? 1 : 0, writable ? length : 0);
-            return ChainFault.None;
+            ReadableEnd = 0;
+            ReadLeft = 0;
+            WriteLeft = WriteTotal = length;
+        }
+        else
+        {
+            ReadableEnd = 1;
+            Cursor.WriteIndex = 1;
+            ReadLeft = length;
+            WriteLeft = WriteTotal = 0;
         }
 
-        ChainBuilder builder = default;
-        Clear();
-        ChainFault fault = Add(ref builder, address, length, writable);
-        return fault == ChainFault.None ? Finish(builder) : fault;
+        return true;
     }
 
     /// <summary>Makes the chain one without bytes, as which a malformed one is returned.</summary>
     internal void SetEmpty()
     {
-        Readable.Reset(0, 0, 0);
-        Writable.Reset(0, 0, 0);
+        Cursor = default;
+        ReadableEnd = End = 0;
+        ReadLeft = WriteLeft = WriteTotal = 0;
     }
 
-    internal void Clear() => count = 0;
-
     /// <summary>Appends a buffer; cuts it where one region of memory ends and the next begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ChainFault Add(ref ChainBuilder builder, ulong address, uint length, bool writable)
     {
-        if (builder.WritableSeen && !writable) return ChainFault.ReadableAfterWritable;
-        if (writable && !builder.WritableSeen)
+        if (writable)
         {
-            builder.WritableSeen = true;
-            builder.ReadableSegments = count;
+            if (!builder.WritableSeen)
+            {
+                builder.WritableSeen = true;
+                builder.ReadableEnd = builder.Count;
+                builder.ReadableBytes = builder.Bytes;
+            }
+        }
+        else if (builder.WritableSeen)
+        {
+            return ChainFault.ReadableAfterWritable;
         }
 
-        if (writable) builder.WritableBytes += length;
-        else builder.ReadableBytes += length;
+        GuestRegion region = regions[lastRegion];
+        uint room = (uint)region.Length - length;
+        GuestSegment[] items = Items;
+        int at = builder.Count;
+        if (length - 1 >= (uint)region.Length || address - region.Start > room
+            || (writable && region.ReadOnly) || (uint)at >= (uint)items.Length)
+        {
+            return AddSlowly(ref builder, address, length, writable);
+        }
+
+        items[at] = new(address, (int)length, lastRegion);
+        builder.Count = at + 1;
+        builder.Bytes += length;
+        return ChainFault.None;
+    }
+
+    /// <summary>Checks the sums and opens the chain for reading and writing.</summary>
+    internal ChainFault Finish(in ChainBuilder builder)
+    {
+        // MUST (2.7.5.2 for drivers): no more than 2^32 bytes; used.len could not even say so.
+        if (builder.Bytes - 1 >= uint.MaxValue)
+            return builder.Bytes == 0 ? ChainFault.Empty : ChainFault.TooManyBytes;
+        int readable = builder.WritableSeen ? builder.ReadableEnd : builder.Count;
+        ReadLeft = (uint)(builder.WritableSeen ? builder.ReadableBytes : builder.Bytes);
+        WriteLeft = WriteTotal = (uint)builder.Bytes - ReadLeft;
+        ReadableEnd = readable;
+        End = builder.Count;
+        Cursor = default;
+        Cursor.WriteIndex = readable;
+        return ChainFault.None;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ChainFault AddSlowly(ref ChainBuilder builder, ulong address, uint length, bool writable)
+    {
+        builder.Bytes += length;
         while (length > 0)
         {
             GuestRegion region = regions[lastRegion];
@@ -122,25 +162,12 @@ public sealed class DescriptorChain
 
             if (writable && region.ReadOnly) return ChainFault.OutsideMemory;
             uint here = (uint)Math.Min(length, (ulong)region.Length - offset);
-            if (count == segments.Length) Array.Resize(ref segments, count * 2);
-            segments[count++] = new(address, (int)here, lastRegion);
+            if (builder.Count == Items.Length) Array.Resize(ref Items, builder.Count * 2);
+            Items[builder.Count++] = new(address, (int)here, lastRegion);
             length -= here;
             address += here;
         }
 
-        return ChainFault.None;
-    }
-
-    /// <summary>Checks the sums and opens the chain for reading and writing.</summary>
-    internal ChainFault Finish(in ChainBuilder builder)
-    {
-        ulong bytes = builder.ReadableBytes + builder.WritableBytes;
-        if (bytes == 0) return ChainFault.Empty;
-        // MUST (2.7.5.2 for drivers): no more than 2^32 bytes; used.len could not even say so.
-        if (bytes > uint.MaxValue) return ChainFault.TooManyBytes;
-        int readable = builder.WritableSeen ? builder.ReadableSegments : count;
-        Readable.Reset(0, readable, (long)builder.ReadableBytes);
-        Writable.Reset(readable, count, (long)builder.WritableBytes);
         return ChainFault.None;
     }
 
