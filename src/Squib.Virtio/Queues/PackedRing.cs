@@ -24,6 +24,9 @@ internal sealed class PackedRing : IRing
     private int usedSlot;
     private ushort usedFlags = AvailableAndUsed;
 
+    // Slots taken and not yet written as used. A driver that makes one of them available again laps the device.
+    private int lentSlots;
+
     // The first used descriptor since the last publication: its flags are written last, so that all become visible at once.
     private int heldSlot = -1;
     private ushort heldFlags;
@@ -73,6 +76,7 @@ internal sealed class PackedRing : IRing
         ushort flags = Volatile.Read(ref slot.NextOrFlags);
         if ((flags & AvailableAndUsed) != availableFlags) return TakeResult.Nothing;
         Descriptor first = slot;
+        if (lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
         if ((flags & (Descriptor.Next | Descriptor.Indirect)) != 0
             || !chain.TrySetSingle(first.Address, first.Length, (flags & Descriptor.Write) != 0))
         {
@@ -150,6 +154,7 @@ internal sealed class PackedRing : IRing
         }
 
         slotsSincePublish += slots;
+        lentSlots -= slots;
         usedSlot += slots;
         if (usedSlot < Size) return;
         usedSlot -= Size;
@@ -193,6 +198,7 @@ internal sealed class PackedRing : IRing
 
     private void AdvanceAvailable(int slots)
     {
+        lentSlots += slots;
         int next = availableSlot + slots;
         if (next >= Size)
         {
@@ -205,7 +211,7 @@ internal sealed class PackedRing : IRing
 
     private TakeResult Walk(Span<Descriptor> table, Descriptor descriptor, ushort flags, DescriptorChain chain, out ChainFault fault)
     {
-        ChainBuilder builder = default;
+        ChainBuilder builder = new();
         fault = ChainFault.None;
         int slot = availableSlot;
         ushort phase = availableFlags;
@@ -215,7 +221,7 @@ internal sealed class PackedRing : IRing
             // After a fault the walk goes on for the end alone: a chain whose end is known can be returned.
             if (fault == ChainFault.None) fault = Add(descriptor, flags, slots, chain, ref builder);
             if ((flags & Descriptor.Next) == 0) break;
-            if (slots == Size) return EndUnknown(out fault);
+            if (slots == Size - lentSlots) return Break(ChainFault.EndUnknown, out fault);
             slots++;
             if (++slot == Size)
             {
@@ -225,7 +231,7 @@ internal sealed class PackedRing : IRing
 
             descriptor = table[slot];
             flags = descriptor.NextOrFlags;
-            if ((flags & AvailableAndUsed) != phase) return EndUnknown(out fault);
+            if ((flags & AvailableAndUsed) != phase) return Break(ChainFault.EndUnknown, out fault);
         }
 
         chain.Id = descriptor.FlagsOrId;
@@ -245,9 +251,9 @@ internal sealed class PackedRing : IRing
         return fault == ChainFault.None ? IndirectTable.WalkPacked(table, chain, ref builder) : fault;
     }
 
-    private TakeResult EndUnknown(out ChainFault fault)
+    private TakeResult Break(ChainFault reason, out ChainFault fault)
     {
-        fault = Broken = ChainFault.EndUnknown;
+        fault = Broken = reason;
         return TakeResult.Broken;
     }
 }
