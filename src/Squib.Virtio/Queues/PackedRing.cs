@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Squib.Virtio.Memory;
 
@@ -69,7 +68,6 @@ internal sealed class PackedRing : IRing
         && (Volatile.Read(ref Table[availableSlot].NextOrFlags) & AvailableAndUsed) == availableFlags;
 
     /// <summary>Takes the next chain, if there is one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal TakeResult Take(Span<Descriptor> table, DescriptorChain chain, out ChainFault fault)
     {
         fault = ChainFault.None;
@@ -79,12 +77,16 @@ internal sealed class PackedRing : IRing
         if ((flags & AvailableAndUsed) != availableFlags) return TakeResult.Nothing;
         Descriptor first = slot;
         if (lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
-        if ((flags & (Descriptor.Next | Descriptor.Indirect)) != 0) return Walk(table, first, flags, chain, out fault);
+        if ((flags & (Descriptor.Next | Descriptor.Indirect)) != 0
+            || !chain.TrySetSingle(first.Address, first.Length, (flags & Descriptor.Write) != 0))
+        {
+            return Walk(table, first, flags, chain, out fault);
+        }
+
         chain.Id = first.FlagsOrId;
         chain.Slots = 1;
         AdvanceAvailable(1);
-        fault = chain.SetSingle(first.Address, first.Length, (flags & Descriptor.Write) != 0);
-        return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
+        return TakeResult.Taken;
     }
 
     public void EnableNotifications()
@@ -116,24 +118,48 @@ internal sealed class PackedRing : IRing
         return slot != Volatile.Read(ref availableSlot) || (position >> 15 != 0) != (availableFlags == Descriptor.Available);
     }
 
-    /// <summary>Writes the used descriptor of a chain over the place of an earlier one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Complete(Span<Descriptor> table, ushort id, ushort slots, uint length, bool full)
+    public void Complete(ushort id, ushort slots, uint length, bool full)
     {
-        if (features.InOrder)
+        Span<Descriptor> table = Table;
+        if (!features.InOrder)
         {
-            // One used descriptor reports a run of chains that were filled completely (2.8.9).
-            runSlots += slots;
-            runId = id;
-            runLength = length;
-            if (!full) EndRun(table);
+            Write(table, id, slots, length);
             return;
         }
 
-        Write(table, id, slots, length);
+        // One used descriptor reports a run of chains that were filled completely (2.8.9).
+        runSlots += slots;
+        runId = id;
+        runLength = length;
+        if (!full) EndRun(table);
     }
 
-    public void Complete(ushort id, ushort slots, uint length, bool full) => Complete(Table, id, slots, length, full);
+    /// <summary>Writes the used descriptor of a chain over the place of an earlier one.</summary>
+    internal void Write(Span<Descriptor> table, ushort id, ushort slots, uint length)
+    {
+        ref Descriptor slot = ref table[usedSlot];
+        slot.FlagsOrId = id;
+        slot.Length = length;
+        // MUST (2.8.13 describes it): WRITE says that bytes were written.
+        ushort flags = (ushort)(usedFlags | (length > 0 ? Descriptor.Write : 0));
+        if (heldSlot < 0)
+        {
+            heldSlot = usedSlot;
+            heldFlags = flags;
+        }
+        else
+        {
+            // Release: id and length first. The driver cannot see this one before the held one.
+            Volatile.Write(ref slot.NextOrFlags, flags);
+        }
+
+        slotsSincePublish += slots;
+        lentSlots -= slots;
+        usedSlot += slots;
+        if (usedSlot < Size) return;
+        usedSlot -= Size;
+        usedFlags ^= AvailableAndUsed;
+    }
 
     public bool Publish()
     {
@@ -164,33 +190,6 @@ internal sealed class PackedRing : IRing
         return (ushort)(usedSlot - wanted - 1) < published;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write(Span<Descriptor> table, ushort id, ushort slots, uint length)
-    {
-        ref Descriptor slot = ref table[usedSlot];
-        slot.FlagsOrId = id;
-        slot.Length = length;
-        // MUST (2.8.13 describes it): WRITE says that bytes were written.
-        ushort flags = (ushort)(usedFlags | (length > 0 ? Descriptor.Write : 0));
-        if (heldSlot < 0)
-        {
-            heldSlot = usedSlot;
-            heldFlags = flags;
-        }
-        else
-        {
-            // Release: id and length first. The driver cannot see this one before the held one.
-            Volatile.Write(ref slot.NextOrFlags, flags);
-        }
-
-        slotsSincePublish += slots;
-        lentSlots -= slots;
-        usedSlot += slots;
-        if (usedSlot < Size) return;
-        usedSlot -= Size;
-        usedFlags ^= AvailableAndUsed;
-    }
-
     private void EndRun(Span<Descriptor> table)
     {
         Write(table, runId, (ushort)runSlots, runLength);
@@ -210,11 +209,9 @@ internal sealed class PackedRing : IRing
         availableSlot = next;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private TakeResult Walk(Span<Descriptor> table, Descriptor descriptor, ushort flags, DescriptorChain chain, out ChainFault fault)
     {
-        ChainBuilder builder = default;
-        chain.Clear();
+        ChainBuilder builder = new();
         fault = ChainFault.None;
         int slot = availableSlot;
         ushort phase = availableFlags;

@@ -1,0 +1,179 @@
+namespace Squib.Machine.Cpu.Instructions;
+
+/// <summary>Loads and stores of one general-purpose register, in all addressing modes, and PRFM.</summary>
+internal static unsafe class LoadStore
+{
+    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions.
+
+    /// <summary>Adds the rows.</summary>
+    /// <param name="table">The decode table.</param>
+    internal static void AddTo(DecodeTable table)
+    {
+        table.AddPrepared("opc:2 011 0 00 imm19:19 Rt:5", "LDR/LDRSW/PRFM (literal)", &PrepareLiteral);
+        table.AddPrepared("size:2 111 0 01 opc:2 imm12:12 Rn:5 Rt:5", "LDR/STR (unsigned immediate)", &PrepareUnsigned, IsAllocated);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 00 Rn:5 Rt:5", "LDUR/STUR", &PrepareSigned, IsAllocated);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 01 Rn:5 Rt:5", "LDR/STR (post-index)", &PrepareSigned, IsNoPrefetch);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 10 Rn:5 Rt:5", "LDTR/STTR", &PrepareUnprivileged, IsNoPrefetch);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 11 Rn:5 Rt:5", "LDR/STR (pre-index)", &PrepareSigned, IsNoPrefetch);
+        table.AddPrepared(
+            "size:2 111 0 00 opc:2 1 Rm:5 option:3 S 10 Rn:5 Rt:5",
+            "LDR/STR (register)",
+            &PrepareRegister,
+            word => Fields.Bit(word, 14) && IsAllocated(word));
+    }
+
+    // Signed words exist only extended to 64 bits; signed doublewords are prefetches or nothing.
+    private static bool IsAllocated(uint word) => Kind(word) is not 11 and not 15;
+
+    private static bool IsNoPrefetch(uint word) => IsAllocated(word) && Kind(word) != 14;
+
+    // size and opc as four bits.
+    private static uint Kind(uint word) => (word >> 30 << 2) | Fields.Bits(word, 22, 2);
+
+    private static void SetRegisters(Op* op)
+    {
+        bool stores = Fields.Bits(op->Word, 22, 2) == 0;
+        op->Rd = stores ? Register.Source(op->Word) : Register.Destination(op->Word);
+        op->Rn = Register.OrSp(op->Word, 5);
+    }
+
+    private static void PrepareLiteral(Op* op)
+    {
+        op->Rd = Register.Destination(op->Word);
+        op->Rn = CpuState.Zero;
+        op->Immediate += (ulong)(Fields.Signed(op->Word, 5, 19) << 2);
+        op->Execute = (op->Word >> 30) switch
+        {
+            0 => &Load<Word32, Literal>,
+            1 => &Load<Double64, Literal>,
+            2 => &Load<SignedWordTo64, Literal>,
+            _ => &SystemInstructions.DoNothing,
+        };
+    }
+
+    private static void PrepareUnsigned(Op* op)
+    {
+        SetRegisters(op);
+        op->Immediate = (ulong)Fields.Bits(op->Word, 10, 12) << (int)(op->Word >> 30);
+        op->Execute = Choose<Offset>(Kind(op->Word));
+    }
+
+    private static void PrepareSigned(Op* op)
+    {
+        SetRegisters(op);
+        op->Immediate = (ulong)Fields.Signed(op->Word, 12, 9);
+        uint kind = Kind(op->Word);
+        op->Execute = Fields.Bits(op->Word, 10, 2) switch
+        {
+            0 => Choose<Offset>(kind),
+            1 => Choose<PostIndexed>(kind),
+            _ => Choose<PreIndexed>(kind),
+        };
+    }
+
+    private static void PrepareRegister(Op* op)
+    {
+        SetRegisters(op);
+        op->Rm = Register.Source(op->Word, 16);
+        op->Immediate = Fields.Bit(op->Word, 12) ? op->Word >> 30 : 0;
+        uint kind = Kind(op->Word);
+        op->Execute = Fields.Bits(op->Word, 13, 3) switch
+        {
+            2 => Choose<UnsignedWordOffset>(kind),
+            6 => Choose<SignedWordOffset>(kind),
+            _ => Choose<RegisterOffset>(kind),
+        };
+    }
+
+    private static void PrepareUnprivileged(Op* op)
+    {
+        SetRegisters(op);
+        op->Immediate = (ulong)Fields.Signed(op->Word, 12, 9);
+        op->Execute = Kind(op->Word) switch
+        {
+            0 => &StoreUnprivileged<Byte8>,
+            1 => &LoadUnprivileged<Byte8>,
+            2 => &LoadUnprivileged<SignedByteTo64>,
+            3 => &LoadUnprivileged<SignedByteTo32>,
+            4 => &StoreUnprivileged<Half16>,
+            5 => &LoadUnprivileged<Half16>,
+            6 => &LoadUnprivileged<SignedHalfTo64>,
+            7 => &LoadUnprivileged<SignedHalfTo32>,
+            8 => &StoreUnprivileged<Word32>,
+            9 => &LoadUnprivileged<Word32>,
+            10 => &LoadUnprivileged<SignedWordTo64>,
+            12 => &StoreUnprivileged<Double64>,
+            _ => &LoadUnprivileged<Double64>,
+        };
+    }
+
+    private static delegate*<CpuState*, Op*, Op*> Choose<TAddress>(uint kind)
+        where TAddress : struct, IAddress => kind switch
+        {
+            0 => &Store<Byte8, TAddress>,
+            1 => &Load<Byte8, TAddress>,
+            2 => &Load<SignedByteTo64, TAddress>,
+            3 => &Load<SignedByteTo32, TAddress>,
+            4 => &Store<Half16, TAddress>,
+            5 => &Load<Half16, TAddress>,
+            6 => &Load<SignedHalfTo64, TAddress>,
+            7 => &Load<SignedHalfTo32, TAddress>,
+            8 => &Store<Word32, TAddress>,
+            9 => &Load<Word32, TAddress>,
+            10 => &Load<SignedWordTo64, TAddress>,
+            12 => &Store<Double64, TAddress>,
+            13 => &Load<Double64, TAddress>,
+            _ => &SystemInstructions.DoNothing,
+        };
+
+    private static Op* Load<TValue, TAddress>(CpuState* s, Op* op)
+        where TValue : struct, IValue
+        where TAddress : struct, IAddress
+    {
+        ulong va = TAddress.Of(s, op);
+        if (!StackCheck.Passes(s, op) || !TValue.Load(s, op, va, out ulong value)) return s->Next;
+        TAddress.WriteBack(s, op, va);
+        s->X[op->Rd] = value;
+        return op + 1;
+    }
+
+    private static Op* Store<TValue, TAddress>(CpuState* s, Op* op)
+        where TValue : struct, IValue
+        where TAddress : struct, IAddress
+    {
+        ulong va = TAddress.Of(s, op);
+        if (!StackCheck.Passes(s, op) || !TValue.Store(s, op, va, s->X[op->Rd])) return s->Next;
+        TAddress.WriteBack(s, op, va);
+        return op + 1;
+    }
+
+    private static Op* LoadUnprivileged<TValue>(CpuState* s, Op* op)
+        where TValue : struct, IValue
+    {
+        if (s->El == 0) return Load<TValue, Offset>(s, op);
+        if (!StackCheck.Passes(s, op)) return s->Next;
+        LookAside lines = SoftwareCpu.Of(s).Lines;
+        lines.SelectUser(s);
+        s->Unprivileged = true;
+        bool loaded = TValue.Load(s, op, s->X[op->Rn] + op->Immediate, out ulong value);
+        s->Unprivileged = false;
+        lines.Select(s);
+        if (!loaded) return s->Next;
+        s->X[op->Rd] = value;
+        return op + 1;
+    }
+
+    private static Op* StoreUnprivileged<TValue>(CpuState* s, Op* op)
+        where TValue : struct, IValue
+    {
+        if (s->El == 0) return Store<TValue, Offset>(s, op);
+        if (!StackCheck.Passes(s, op)) return s->Next;
+        LookAside lines = SoftwareCpu.Of(s).Lines;
+        lines.SelectUser(s);
+        s->Unprivileged = true;
+        bool stored = TValue.Store(s, op, s->X[op->Rn] + op->Immediate, s->X[op->Rd]);
+        s->Unprivileged = false;
+        lines.Select(s);
+        return stored ? op + 1 : s->Next;
+    }
+}
