@@ -6,7 +6,7 @@ internal enum ChainOwner
     /// <summary>The queue: the object is free.</summary>
     Queue,
 
-    /// <summary>The device: it took the chain and has not returned it.</summary>
+    /// <summary>The device: it took the chain and has not returned it. The object that is next to be taken says so in advance.</summary>
     Device,
 
     /// <summary>Nobody: the chain lies in the list of returned ones.</summary>

@@ -11,119 +11,177 @@ namespace Squib.Virtio.Queues;
 /// </remarks>
 public sealed class DescriptorChain
 {
-    private readonly GuestMemory memory;
+    internal GuestSegment[] Items = new GuestSegment[4];
+
+    // Readable segments come first, up to ReadableEnd; writable ones follow, up to End.
+    internal int ReadableEnd;
+    internal int End;
+    internal ChainCursor Cursor;
+    internal uint ReadLeft;
+    internal uint WriteLeft;
+    internal uint WriteTotal;
+    internal StatusByte Status;
+    internal ushort Slots;
+
+    /// <summary>Whose turn it is to use the object.</summary>
+    internal ChainOwner Owner;
+
     private readonly GuestRegion[] regions;
-    private GuestSegment[] segments = new GuestSegment[4];
-    private int count;
-    private int lastRegion;
+
+    // The region that held the last buffer very likely holds the next one.
+    private GuestRegion home;
+    private int homeIndex;
 
     internal DescriptorChain(GuestMemory memory)
     {
-        this.memory = memory;
         regions = memory.RegionArray;
-        Readable = new(this);
-        Writable = new(this);
+        home = regions[0];
     }
 
     /// <summary>The id by which the driver knows the buffer: the index of the head (split) or the buffer id (packed).</summary>
     public ushort Id { get; internal set; }
 
     /// <summary>What the driver lends for reading.</summary>
-    public ReadableSegments Readable { get; }
+    public ReadableSegments Readable => new(this);
 
     /// <summary>What the driver lends for writing.</summary>
-    public WritableSegments Writable { get; }
+    public WritableSegments Writable => new(this);
 
-    /// <summary>The number of ring slots that the chain takes up; 1 in a split ring.</summary>
-    internal ushort Slots { get; set; }
-
-    /// <summary>The length to report, kept from the moment the chain was returned until it is published.</summary>
-    internal uint UsedLength { get; set; }
-
-    /// <summary>The next chain in the one list that the chain is in: returned ones, or (with IN_ORDER) taken ones.</summary>
+    /// <summary>The next chain in the list of returned ones.</summary>
     internal DescriptorChain? Next { get; set; }
 
     /// <summary>The next chain in the order in which chains were taken; used with IN_ORDER only.</summary>
     internal DescriptorChain? NextTaken { get; set; }
 
-    /// <summary>Whose turn it is to use the object.</summary>
-    internal ChainOwner Owner;
-
-    internal GuestMemory Memory => memory;
-
-    internal ref readonly GuestSegment this[int index] => ref segments[index];
-
-    /// <summary>Host memory of a part of a segment.</summary>
+    /// <summary>Host memory of a segment from an offset on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal Span<byte> Slice(in GuestSegment segment, int offset)
     {
         GuestRegion region = regions[segment.Region];
         return region.Slice((int)(segment.Address - region.Start) + offset, segment.Length - offset);
     }
 
-    /// <summary>Host memory of a part of a segment, for I/O that outlives the call.</summary>
+    /// <summary>Host memory of a segment from an offset on, for I/O that outlives the call.</summary>
     internal Memory<byte> SliceMemory(in GuestSegment segment, int offset)
     {
         GuestRegion region = regions[segment.Region];
         return region.Memory.Slice((int)(segment.Address - region.Start) + offset, segment.Length - offset);
     }
 
-    internal ReadOnlySpan<GuestSegment> Segments(int first, int end) => segments.AsSpan(first, end - first);
-
-    /// <summary>Fills the chain with the one buffer it has, the commonest case.</summary>
+    /// <summary>Fills the chain with the only buffer it has, if that lies in the region used last: the commonest case.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal ChainFault SetSingle(ulong address, uint length, bool writable)
+    internal bool TrySetSingle(ulong address, uint length, bool writable)
     {
-        GuestRegion region = regions[lastRegion];
-        ulong offset = address - region.Start;
-        if (length - 1 < (uint)region.Length && offset <= (ulong)((uint)region.Length - length) && !(writable && region.ReadOnly))
+        if (!IsAtHome(address, length, writable)) return false;
+        Items[0] = new(address, (int)length, homeIndex);
+        Cursor = default;
+        Status = StatusByte.None;
+        End = 1;
+        if (writable)
         {
-            segments[0] = new(address, (int)length, lastRegion);
-            Readable.Reset(0, writable ? 0 : 1, writable ? 0 : length);
-            Writable.Reset(0, writable ? 1 : 0, writable ? length : 0);
+            ReadableEnd = 0;
+            ReadLeft = 0;
+            WriteLeft = WriteTotal = length;
+        }
+        else
+        {
+            ReadableEnd = 1;
+            ReadLeft = length;
+            WriteLeft = WriteTotal = 0;
+        }
+
+        return true;
+    }
+
+    /// <summary>Makes the chain one without pieces, as which a malformed one is returned.</summary>
+    internal void SetEmpty()
+    {
+        Cursor = default;
+        Status = StatusByte.None;
+        ReadableEnd = End = 0;
+        ReadLeft = 0;
+        // A byte that is never filled: with IN_ORDER the driver must not take the chain for one of a run of full ones.
+        WriteLeft = WriteTotal = 1;
+    }
+
+    /// <summary>Appends a buffer; cuts it where one region of memory ends and the next begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ChainFault Add(ref ChainBuilder builder, ulong address, uint length, bool writable)
+    {
+        if (writable)
+        {
+            if (builder.ReadableEnd < 0)
+            {
+                builder.ReadableEnd = builder.Count;
+                builder.ReadableBytes = builder.Bytes;
+            }
+        }
+        else if (builder.ReadableEnd >= 0)
+        {
+            return ChainFault.ReadableAfterWritable;
+        }
+
+        GuestSegment[] items = Items;
+        int at = builder.Count;
+        if ((uint)at < (uint)items.Length && IsAtHome(address, length, writable))
+        {
+            items[at] = new(address, (int)length, homeIndex);
+            builder.Count = at + 1;
+            builder.Bytes += length;
             return ChainFault.None;
         }
 
-        ChainBuilder builder = default;
-        Clear();
-        ChainFault fault = Add(ref builder, address, length, writable);
-        return fault == ChainFault.None ? Finish(builder) : fault;
+        // A copy, so that the builder itself can stay in registers.
+        ChainBuilder copy = builder;
+        ChainFault fault = AddSlowly(ref copy, address, length, writable);
+        builder = copy;
+        return fault;
     }
 
-    /// <summary>Makes the chain one without bytes, as which a malformed one is returned.</summary>
-    internal void SetEmpty()
+    /// <summary>Checks the sums and opens the chain for reading and writing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ChainFault Finish(ChainBuilder builder)
     {
-        Readable.Reset(0, 0, 0);
-        Writable.Reset(0, 0, 0);
+        // MUST (2.7.5.2 for drivers): no more than 2^32 bytes; used.len could not even say so.
+        if (builder.Bytes - 1 >= uint.MaxValue) return builder.Bytes == 0 ? ChainFault.Empty : ChainFault.TooManyBytes;
+        uint bytes = (uint)builder.Bytes;
+        uint readable = builder.ReadableEnd < 0 ? bytes : (uint)builder.ReadableBytes;
+        Cursor = default;
+        Status = StatusByte.None;
+        ReadableEnd = builder.ReadableEnd < 0 ? builder.Count : builder.ReadableEnd;
+        End = builder.Count;
+        ReadLeft = readable;
+        WriteLeft = WriteTotal = bytes - readable;
+        return ChainFault.None;
     }
 
-    internal void Clear() => count = 0;
-
-    /// <summary>Appends a buffer; cuts it where one region of memory ends and the next begins.</summary>
-    internal ChainFault Add(ref ChainBuilder builder, ulong address, uint length, bool writable)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsAtHome(ulong address, uint length, bool writable)
     {
-        if (builder.WritableSeen && !writable) return ChainFault.ReadableAfterWritable;
-        if (writable && !builder.WritableSeen)
-        {
-            builder.WritableSeen = true;
-            builder.ReadableSegments = count;
-        }
+        GuestRegion region = home;
+        uint bytes = (uint)region.Length;
+        // A length of 0, or one beyond the region, makes the first comparison fail.
+        return length - 1 < bytes && address - region.Start <= bytes - length && !(writable && region.ReadOnly);
+    }
 
-        if (writable) builder.WritableBytes += length;
-        else builder.ReadableBytes += length;
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ChainFault AddSlowly(ref ChainBuilder builder, ulong address, uint length, bool writable)
+    {
+        if (GuestMemory.Wraps(address, length)) return ChainFault.OutsideMemory;
+        builder.Bytes += length;
         while (length > 0)
         {
-            GuestRegion region = regions[lastRegion];
-            ulong offset = address - region.Start;
-            if (offset >= (ulong)region.Length)
+            ulong offset = address - home.Start;
+            if (offset >= (ulong)home.Length)
             {
-                if (!TryFindRegion(address)) return ChainFault.OutsideMemory;
+                if (!TryMoveHome(address)) return ChainFault.OutsideMemory;
                 continue;
             }
 
-            if (writable && region.ReadOnly) return ChainFault.OutsideMemory;
-            uint here = (uint)Math.Min(length, (ulong)region.Length - offset);
-            if (count == segments.Length) Array.Resize(ref segments, count * 2);
-            segments[count++] = new(address, (int)here, lastRegion);
+            if (writable && home.ReadOnly) return ChainFault.OutsideMemory;
+            uint here = (uint)Math.Min(length, (ulong)home.Length - offset);
+            if (builder.Count == Items.Length) Array.Resize(ref Items, builder.Count * 2);
+            Items[builder.Count++] = new(address, (int)here, homeIndex);
             length -= here;
             address += here;
         }
@@ -131,25 +189,13 @@ public sealed class DescriptorChain
         return ChainFault.None;
     }
 
-    /// <summary>Checks the sums and opens the chain for reading and writing.</summary>
-    internal ChainFault Finish(in ChainBuilder builder)
-    {
-        ulong bytes = builder.ReadableBytes + builder.WritableBytes;
-        if (bytes == 0) return ChainFault.Empty;
-        // MUST (2.7.5.2 for drivers): no more than 2^32 bytes; used.len could not even say so.
-        if (bytes > uint.MaxValue) return ChainFault.TooManyBytes;
-        int readable = builder.WritableSeen ? builder.ReadableSegments : count;
-        Readable.Reset(0, readable, (long)builder.ReadableBytes);
-        Writable.Reset(readable, count, (long)builder.WritableBytes);
-        return ChainFault.None;
-    }
-
-    private bool TryFindRegion(ulong address)
+    private bool TryMoveHome(ulong address)
     {
         for (int i = 0; i < regions.Length; i++)
         {
             if (address - regions[i].Start >= (ulong)regions[i].Length) continue;
-            lastRegion = i;
+            homeIndex = i;
+            home = regions[i];
             return true;
         }
 

@@ -1,59 +1,56 @@
-using System.Collections;
 using System.Runtime.CompilerServices;
 
 namespace Squib.Virtio.Queues;
 
 /// <summary>The device-readable bytes of a chain, consumed from the front.</summary>
-/// <remarks>As a list it holds what has not been consumed, in pieces that lie in one region of memory each.</remarks>
-public sealed class ReadableSegments : IReadOnlyList<ReadOnlyMemory<byte>>
+/// <remarks>A view of the chain: copies of it see the same bytes and the same progress.</remarks>
+public readonly struct ReadableSegments
 {
     private readonly DescriptorChain chain;
-    private int index;
-    private int end;
-    private int offset;
-    private long remaining;
 
     internal ReadableSegments(DescriptorChain chain) => this.chain = chain;
 
     /// <summary>The number of bytes not yet consumed.</summary>
-    public long Length => remaining;
+    public long Length => chain.ReadLeft;
 
-    /// <summary>The number of pieces not yet consumed.</summary>
-    public int Count => end - index;
+    /// <summary>The number of pieces, each in one region of memory, that are not yet consumed.</summary>
+    public int Count => chain.ReadableEnd - chain.Cursor.ReadIndex;
 
     /// <summary>The bytes not yet consumed of the current piece; empty when all are consumed.</summary>
-    public ReadOnlySpan<byte> First => index < end ? chain.Slice(chain[index], offset) : default;
+    public ReadOnlySpan<byte> First
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get
+        {
+            DescriptorChain c = chain;
+            return c.ReadLeft == 0 ? default : c.Slice(c.Items[c.Cursor.ReadIndex], c.Cursor.ReadOffset);
+        }
+    }
 
     /// <summary>The unconsumed pieces by guest address; the first one may have been consumed in part.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Segments(index, end);
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.Cursor.ReadIndex, Count);
 
-    /// <summary>An unconsumed piece.</summary>
+    /// <summary>An unconsumed piece, for I/O that outlives the call.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
     public ReadOnlyMemory<byte> this[int index]
     {
         get
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(index);
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-            return chain.SliceMemory(chain[this.index + index], index == 0 ? offset : 0);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
+            return chain.SliceMemory(chain.Items[chain.Cursor.ReadIndex + index], index == 0 ? chain.Cursor.ReadOffset : 0);
         }
     }
 
     /// <summary>Consumes exactly as many bytes as the destination holds, or none.</summary>
     /// <param name="destination">Where to copy them.</param>
     /// <returns>Whether there were enough.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(Span<byte> destination)
     {
-        if (destination.Length > remaining) return false;
-        while (!destination.IsEmpty)
-        {
-            ReadOnlySpan<byte> first = First;
-            if (first.Length > destination.Length) first = first[..destination.Length];
-            first.CopyTo(destination);
-            destination = destination[first.Length..];
-            Advance(first.Length);
-        }
-
+        ReadOnlySpan<byte> first = First;
+        if (first.Length < destination.Length) return TryReadAcross(destination);
+        first[..destination.Length].CopyTo(destination);
+        AdvanceInFirst(first.Length, destination.Length);
         return true;
     }
 
@@ -62,37 +59,44 @@ public sealed class ReadableSegments : IReadOnlyList<ReadOnlyMemory<byte>>
     /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
     public void Advance(long bytes)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, (ulong)remaining, nameof(bytes));
-        remaining -= bytes;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, chain.ReadLeft, nameof(bytes));
         while (bytes > 0)
         {
-            int here = chain[index].Length - offset;
-            if (bytes < here)
-            {
-                offset += (int)bytes;
-                return;
-            }
-
-            bytes -= here;
-            index++;
-            offset = 0;
+            int here = chain.Items[chain.Cursor.ReadIndex].Length - chain.Cursor.ReadOffset;
+            int now = (int)Math.Min(bytes, here);
+            AdvanceInFirst(here, now);
+            bytes -= now;
         }
     }
 
-    /// <summary>Lists the unconsumed pieces.</summary>
-    public IEnumerator<ReadOnlyMemory<byte>> GetEnumerator()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AdvanceInFirst(int length, int bytes)
     {
-        for (int i = 0; i < Count; i++) yield return this[i];
+        DescriptorChain c = chain;
+        c.ReadLeft -= (uint)bytes;
+        if (bytes < length)
+        {
+            c.Cursor.ReadOffset += bytes;
+        }
+        else
+        {
+            c.Cursor.ReadOffset = 0;
+            c.Cursor.ReadIndex++;
+        }
     }
 
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Reset(int first, int end, long bytes)
+    private bool TryReadAcross(Span<byte> destination)
     {
-        index = first;
-        this.end = end;
-        offset = 0;
-        remaining = bytes;
+        if (destination.Length > chain.ReadLeft) return false;
+        while (!destination.IsEmpty)
+        {
+            ReadOnlySpan<byte> first = First;
+            int here = Math.Min(first.Length, destination.Length);
+            first[..here].CopyTo(destination);
+            destination = destination[here..];
+            AdvanceInFirst(first.Length, here);
+        }
+
+        return true;
     }
 }

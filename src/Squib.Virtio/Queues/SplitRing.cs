@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Squib.Virtio.Memory;
 
@@ -39,6 +38,20 @@ internal sealed class SplitRing : IRing
 
     public ChainFault Broken { get; private set; }
 
+    /// <summary>The free-running position of the next chain to take; a batch moves it at its end.</summary>
+    internal ushort NextAvailable
+    {
+        get => nextAvailable;
+        set => nextAvailable = value;
+    }
+
+    /// <summary>The free-running position of the next used element.</summary>
+    internal ushort NextUsed
+    {
+        get => nextUsed;
+        set => nextUsed = value;
+    }
+
     internal Span<Descriptor> Table => MemoryMarshal.Cast<byte, Descriptor>(descriptorArea.Span);
 
     /// <summary>Flags, index, the ring, used_event.</summary>
@@ -76,23 +89,19 @@ internal sealed class SplitRing : IRing
         return 0;
     }
 
-    /// <summary>Takes the next chain; the caller knows that there is one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal TakeResult Take(Span<Descriptor> table, Span<ushort> available, DescriptorChain chain, out ChainFault fault)
+    /// <summary>Reads the chain at a position; the caller knows that there is one.</summary>
+    internal TakeResult Take(
+        Span<Descriptor> table, Span<ushort> available, ushort position, DescriptorChain chain, out ChainFault fault)
     {
-        int head = available[2 + (nextAvailable & mask)];
+        int head = available[2 + (position & mask)];
         if ((uint)head >= (uint)table.Length)
         {
             fault = Broken = ChainFault.HeadOutOfRange;
             return TakeResult.Broken;
         }
 
-        nextAvailable++;
         chain.Id = (ushort)head;
-        Descriptor first = table[head];
-        fault = (first.FlagsOrId & (Descriptor.Next | Descriptor.Indirect)) == 0
-            ? chain.SetSingle(first.Address, first.Length, (first.FlagsOrId & Descriptor.Write) != 0)
-            : Walk(table, first, chain);
+        fault = Walk(table, table[head], chain);
         return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
     }
 
@@ -116,23 +125,23 @@ internal sealed class SplitRing : IRing
         return ahead != 0;
     }
 
-    /// <summary>Writes the used element of a chain.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Complete(Span<UsedElement> used, ushort id, uint length, bool full)
+    public void Complete(ushort id, ushort slots, uint length, bool full)
     {
+        Span<UsedElement> used = Used;
         if (features.InOrder)
         {
-            CompleteInOrder(used, id, length, full);
+            // A run of chains is reported by the element of the last one (2.7.9). The driver takes those before it as filled completely,
+            // so a chain that is not ends the run.
+            runCount++;
+            runId = id;
+            runLength = length;
+            if (!full) EndRun(used);
             return;
         }
 
-        ref UsedElement element = ref used[nextUsed & mask];
-        element.Id = id;
-        element.Length = length;
+        used[nextUsed & mask] = new() { Id = id, Length = length };
         nextUsed++;
     }
-
-    public void Complete(ushort id, ushort slots, uint length, bool full) => Complete(Used, id, length, full);
 
     public bool Publish()
     {
@@ -151,11 +160,9 @@ internal sealed class SplitRing : IRing
         return (ushort)(nextUsed - usedEvent - 1) < (ushort)(nextUsed - old);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private ChainFault Walk(Span<Descriptor> table, Descriptor descriptor, DescriptorChain chain)
     {
-        ChainBuilder builder = default;
-        chain.Clear();
+        ChainBuilder builder = new();
         for (int steps = 0; steps < Size; steps++)
         {
             ushort flags = descriptor.FlagsOrId;
@@ -182,18 +189,6 @@ internal sealed class SplitRing : IRing
         // MUST (2.7.5.3.2): the WRITE flag of the descriptor that refers to the table is ignored.
         ChainFault fault = IndirectTable.TryOpen(memory, descriptor.Address, descriptor.Length, Size, out IndirectTable.Table table);
         return fault == ChainFault.None ? IndirectTable.WalkSplit(table, chain, ref builder) : fault;
-    }
-
-    /// <summary>
-    /// Collects a run of chains that are reported by the element of the last one (2.7.9). The driver takes those before it as filled
-    /// completely, so a chain that is not ends the run.
-    /// </summary>
-    private void CompleteInOrder(Span<UsedElement> used, ushort id, uint length, bool full)
-    {
-        runCount++;
-        runId = id;
-        runLength = length;
-        if (!full) EndRun(used);
     }
 
     private void EndRun(Span<UsedElement> used)

@@ -61,7 +61,7 @@ public sealed class Virtqueue
         this.inline = inline;
         inOrder = features.InOrder;
         doorbell = new(inline);
-        current = new(memory);
+        current = new(memory) { Owner = ChainOwner.Device };
     }
 
     /// <summary>The index of the queue, from 0.</summary>
@@ -102,13 +102,11 @@ public sealed class Virtqueue
     public ValueTask<bool> WaitAsync()
     {
         if (ended) return WaitForEndAsync();
-        if (TryEnter())
-        {
-            bool work = Volatile.Read(ref returned) is not null || LookForWork();
-            Leave();
-            if (work) return ProceedAsync();
-        }
-
+        // Whoever finishes a stop holds the ring for a moment. Not to look would be to sleep on what the last ring announced.
+        Enter();
+        bool work = Volatile.Read(ref returned) is not null || LookForWork();
+        Leave();
+        if (work) return ProceedAsync();
         takenThisTurn = 0;
         return doorbell.WaitAsync();
     }
@@ -131,7 +129,7 @@ public sealed class Virtqueue
             notificationsEnabled = false;
         }
 
-        return new(this, now, Math.Min(maximum, ChainLimits.ChainsPerBatch));
+        return new(this, now, current, Math.Min(maximum, ChainLimits.ChainsPerBatch));
     }
 
     /// <summary>Returns a chain after its batch; any thread may.</summary>
@@ -140,7 +138,6 @@ public sealed class Virtqueue
     public void Return(DescriptorChain chain)
     {
         ArgumentNullException.ThrowIfNull(chain);
-        chain.UsedLength = chain.Writable.UsedLength;
         if (Interlocked.CompareExchange(ref chain.Owner, ChainOwner.Returned, ChainOwner.Device) != ChainOwner.Device)
             throw new InvalidOperationException("The chain has been returned already.");
         DescriptorChain? head = Volatile.Read(ref returned);
@@ -204,35 +201,43 @@ public sealed class Virtqueue
 
     // --- the batch's side -------------------------------------------------------------------------------------------------------
 
-    /// <summary>The object that the next chain is put in.</summary>
-    internal DescriptorChain NextFree()
-    {
-        // The usual chain is returned before the next is taken, and its object serves again.
-        if (current.Owner != ChainOwner.Queue) KeepTaken();
-        return current;
-    }
+    /// <summary>Whether the device has chains from before the one that it was given last.</summary>
+    internal bool HasOutstanding => outstanding != 0;
+
+    /// <summary>Whether chains must be used in the order in which they were made available (IN_ORDER).</summary>
+    internal bool MustKeepOrder => inOrder;
 
     internal bool IsInFlight(ushort id) => outstanding != 0 && (inFlight[id >> 6] & (1UL << id)) != 0;
 
-    internal void CountDropped(ChainFault fault) => dropped[(int)fault]++;
-
-    /// <summary>Returns a chain from within a batch.</summary>
-    /// <returns>Whether it is the chain taken last and nothing must go before it, so that the batch completes it itself.</returns>
-    internal bool ReturnWithin(DescriptorChain chain)
+    internal void CountDropped(ChainFault fault)
     {
-        if (!ReferenceEquals(chain, current) || chain.Owner != ChainOwner.Device || (inOrder && outstanding != 0))
-        {
-            Return(chain);
-            return false;
-        }
-
-        chain.Owner = ChainOwner.Queue;
-        return true;
+        dropped[(int)fault]++;
+        takenThisTurn++;
     }
 
-    internal void EndBatch(IRing now, int count)
+    /// <summary>Leaves a chain to the device beyond its batch, or beyond the next take.</summary>
+    /// <returns>An object for the next chain.</returns>
+    internal DescriptorChain Keep(DescriptorChain chain)
     {
-        if (current.Owner != ChainOwner.Queue) KeepTaken();
+        // A packed ring may use any buffer id, a split ring only heads.
+        if (inFlight.Length == 0) inFlight = new ulong[1 + ((IsPacked ? ushort.MaxValue : Size - 1) / 64)];
+        inFlight[chain.Id >> 6] |= 1UL << chain.Id;
+        outstanding++;
+        if (inOrder)
+        {
+            if (newestTaken is null) oldestTaken = chain;
+            else newestTaken.NextTaken = chain;
+            newestTaken = chain;
+        }
+
+        DescriptorChain next = freeCount > 0 ? free[--freeCount] : new(memory);
+        next.Owner = ChainOwner.Device;
+        return next;
+    }
+
+    internal void EndBatch(IRing now, DescriptorChain unused, int count)
+    {
+        current = unused;
         taken += count;
         takenThisTurn += count;
         if (Volatile.Read(ref returned) is not null) DrainReturned();
@@ -261,16 +266,20 @@ public sealed class Virtqueue
     private void TryFinishStop()
     {
         if (stopped || !TryEnter()) return;
-        DrainReturned();
-        if (outstanding == 0)
+        // Who comes late to a stop that is over may find the next ring already running: so the request is looked at again inside.
+        if (stopRequested)
         {
-            ring = null;
-            stopped = true;
+            DrainReturned();
+            if (outstanding == 0)
+            {
+                ring = null;
+                stopped = true;
+            }
         }
 
         Interlocked.Exchange(ref busy, 0);
         // A chain that came back while the ring was held is for the next call; the owner of that chain saw busy and left.
-        if (!stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
+        if (stopRequested && !stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
     }
 
     private bool CanTake([NotNullWhen(true)] out IRing? now)
@@ -316,23 +325,6 @@ public sealed class Virtqueue
 
     // --- chains that outlive their batch ----------------------------------------------------------------------------------------
 
-    private void KeepTaken()
-    {
-        DescriptorChain chain = current;
-        // A packed ring may use any buffer id, a split ring only heads.
-        if (inFlight.Length == 0) inFlight = new ulong[1 + ((IsPacked ? ushort.MaxValue : Size - 1) / 64)];
-        inFlight[chain.Id >> 6] |= 1UL << chain.Id;
-        outstanding++;
-        if (inOrder)
-        {
-            if (newestTaken is null) oldestTaken = chain;
-            else newestTaken.NextTaken = chain;
-            newestTaken = chain;
-        }
-
-        current = freeCount > 0 ? free[--freeCount] : new(memory);
-    }
-
     private void DrainReturned()
     {
         DescriptorChain? chain = Interlocked.Exchange(ref returned, null);
@@ -340,7 +332,6 @@ public sealed class Virtqueue
         {
             DescriptorChain? next = chain.Next;
             chain.Next = null;
-            if (ReferenceEquals(chain, current)) KeepTaken();
             if (inOrder) chain.Owner = ChainOwner.Waiting;
             else Retire(chain);
             chain = next;
@@ -361,7 +352,12 @@ public sealed class Virtqueue
         inFlight[chain.Id >> 6] &= ~(1UL << chain.Id);
         outstanding--;
         // What a broken, stopped or ended ring lent is taken back without a word: nobody reads the answer.
-        if (CanTake(out IRing? now)) now.Complete(chain.Id, chain.Slots, chain.UsedLength, chain.UsedLength == chain.Writable.Total);
+        if (CanTake(out IRing? now))
+        {
+            uint length = chain.Writable.UsedLength;
+            now.Complete(chain.Id, chain.Slots, length, length == chain.WriteTotal);
+        }
+
         chain.Owner = ChainOwner.Queue;
         if (freeCount == free.Length) Array.Resize(ref free, Math.Max(4, free.Length * 2));
         free[freeCount++] = chain;

@@ -1,94 +1,83 @@
-using System.Collections;
 using System.Runtime.CompilerServices;
 
 namespace Squib.Virtio.Queues;
 
 /// <summary>The device-writable bytes of a chain, filled from the front.</summary>
 /// <remarks>
-/// As a list it holds what has not been filled, in pieces that lie in one region of memory each. The length that the driver is told
-/// (used.len) is counted here: the bytes filled without a gap from the first one on (virtio 1.2, 2.7.8.2).
+/// A view of the chain: copies of it see the same bytes and the same progress. The length that the driver is told (used.len) is counted
+/// here: the bytes filled without a gap from the first one on (virtio 1.2, 2.7.8.2).
 /// </remarks>
-public sealed class WritableSegments : IReadOnlyList<Memory<byte>>
+public readonly struct WritableSegments
 {
     private readonly DescriptorChain chain;
-    private int index;
-    private int end;
-    private int offset;
-    private long remaining;
-    private uint total;
-    private Tail tail;
-    private bool tailSharesLastPiece;
 
     internal WritableSegments(DescriptorChain chain) => this.chain = chain;
 
-    private enum Tail : byte
-    {
-        None,
-        Reserved,
-        Written,
-    }
+    /// <summary>The number of bytes not yet filled, without the one that was set aside for the status.</summary>
+    public long Length => chain.WriteLeft;
 
-    /// <summary>The number of bytes not yet filled, without a byte that was set aside for the status.</summary>
-    public long Length => remaining;
-
-    /// <summary>The number of pieces not yet filled.</summary>
-    public int Count => remaining == 0 ? 0 : end - index;
+    /// <summary>The number of pieces, each in one region of memory, that are not yet filled.</summary>
+    public int Count => chain.WriteLeft == 0 ? 0 : Left - (StatusIsAlone ? 1 : 0);
 
     /// <summary>The bytes not yet filled of the current piece; empty when all are filled.</summary>
     public Span<byte> First
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
-            if (remaining == 0) return default;
-            Span<byte> piece = chain.Slice(chain[index], offset);
-            return piece.Length <= remaining ? piece : piece[..(int)remaining];
+            DescriptorChain c = chain;
+            if (c.WriteLeft == 0) return default;
+            Span<byte> piece = c.Slice(c.Items[c.ReadableEnd + c.Cursor.WriteIndex], c.Cursor.WriteOffset);
+            // The last piece may end in the status byte.
+            return (uint)piece.Length <= c.WriteLeft ? piece : piece[..(int)c.WriteLeft];
         }
     }
 
-    /// <summary>The unfilled pieces by guest address; the first may be filled in part, the last hold the status byte.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Segments(index, end);
+    /// <summary>The unfilled pieces by guest address; the first may be filled in part, the last may end in the status byte.</summary>
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.End - Left, Left);
 
     /// <summary>The number of bytes that the driver will be told were written.</summary>
     public uint UsedLength
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => tail == Tail.None || (tail == Tail.Written && remaining == 0)
-            ? total - (uint)remaining
-            : total - 1 - (uint)remaining;
+        get
+        {
+            DescriptorChain c = chain;
+            uint filled = c.WriteTotal - c.WriteLeft;
+            if (c.Status == StatusByte.None) return filled;
+            // The status byte counts when no gap lies before it.
+            return c.Status == StatusByte.Written && c.WriteLeft == 0 ? filled : filled - 1;
+        }
     }
 
-    /// <summary>The number of bytes that the driver lent for writing.</summary>
-    internal uint Total => total;
+    private int Left => chain.End - chain.ReadableEnd - chain.Cursor.WriteIndex;
 
-    /// <summary>An unfilled piece.</summary>
+    private bool StatusIsAlone => chain.Status != StatusByte.None && chain.Items[chain.End - 1].Length == 1;
+
+    /// <summary>An unfilled piece, for I/O that outlives the call.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
     public Memory<byte> this[int index]
     {
         get
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(index);
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-            Memory<byte> piece = chain.SliceMemory(chain[this.index + index], index == 0 ? offset : 0);
-            bool holdsTail = tail != Tail.None && tailSharesLastPiece && this.index + index == end - 1;
-            return holdsTail ? piece[..^1] : piece;
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
+            int at = chain.End - Left + index;
+            Memory<byte> piece = chain.SliceMemory(chain.Items[at], index == 0 ? chain.Cursor.WriteOffset : 0);
+            bool endsInStatus = at == chain.End - 1 && chain.Status != StatusByte.None;
+            return endsInStatus ? piece[..^1] : piece;
         }
     }
 
     /// <summary>Fills exactly as many bytes as the source holds, or none.</summary>
     /// <param name="source">The bytes.</param>
     /// <returns>Whether there was room.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(ReadOnlySpan<byte> source)
     {
-        if (source.Length > remaining) return false;
-        while (!source.IsEmpty)
-        {
-            Span<byte> first = First;
-            int here = Math.Min(first.Length, source.Length);
-            source[..here].CopyTo(first);
-            source = source[here..];
-            Advance(here);
-        }
-
+        Span<byte> first = First;
+        if (first.Length < source.Length) return TryWriteAcross(source);
+        source.CopyTo(first);
+        AdvanceInFirst(first.Length, source.Length);
         return true;
     }
 
@@ -97,33 +86,23 @@ public sealed class WritableSegments : IReadOnlyList<Memory<byte>>
     /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
     public void Advance(long bytes)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, (ulong)remaining, nameof(bytes));
-        remaining -= bytes;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, chain.WriteLeft, nameof(bytes));
         while (bytes > 0)
         {
-            int here = chain[index].Length - offset;
-            if (bytes < here)
-            {
-                offset += (int)bytes;
-                return;
-            }
-
-            bytes -= here;
-            index++;
-            offset = 0;
+            int here = chain.Items[chain.End - Left].Length - chain.Cursor.WriteOffset;
+            int now = (int)Math.Min(bytes, here);
+            AdvanceInFirst(here, now);
+            bytes -= now;
         }
     }
 
-    /// <summary>Sets the last byte aside, where block requests carry their status; it is no longer part of the list.</summary>
+    /// <summary>Sets the last byte aside, where block requests carry their status; it is no longer part of the data.</summary>
     /// <returns>Whether there is such a byte; false also when one was set aside before.</returns>
     public bool TryReserveStatus()
     {
-        if (remaining == 0 || tail != Tail.None) return false;
-        remaining--;
-        tail = Tail.Reserved;
-        // A last piece of that one byte alone is not part of the list either.
-        tailSharesLastPiece = chain[end - 1].Length - (index == end - 1 ? offset : 0) > 1;
-        if (!tailSharesLastPiece) end--;
+        if (chain.WriteLeft == 0 || chain.Status != StatusByte.None) return false;
+        chain.WriteLeft--;
+        chain.Status = StatusByte.Reserved;
         return true;
     }
 
@@ -132,28 +111,41 @@ public sealed class WritableSegments : IReadOnlyList<Memory<byte>>
     /// <exception cref="InvalidOperationException">No byte was set aside.</exception>
     public void WriteStatus(byte status)
     {
-        if (tail == Tail.None) throw new InvalidOperationException("No status byte was reserved.");
-        ref readonly GuestSegment last = ref chain[tailSharesLastPiece ? end - 1 : end];
-        chain.Slice(last, last.Length - 1)[0] = status;
-        tail = Tail.Written;
+        DescriptorChain c = chain;
+        if (c.Status == StatusByte.None) throw new InvalidOperationException("No status byte was reserved.");
+        ref readonly GuestSegment last = ref c.Items[c.End - 1];
+        c.Slice(last, last.Length - 1)[0] = status;
+        c.Status = StatusByte.Written;
     }
-
-    /// <summary>Lists the unfilled pieces.</summary>
-    public IEnumerator<Memory<byte>> GetEnumerator()
-    {
-        for (int i = 0; i < Count; i++) yield return this[i];
-    }
-
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Reset(int first, int end, long bytes)
+    private void AdvanceInFirst(int length, int bytes)
     {
-        index = first;
-        this.end = end;
-        offset = 0;
-        remaining = bytes;
-        total = (uint)bytes;
-        tail = Tail.None;
+        DescriptorChain c = chain;
+        c.WriteLeft -= (uint)bytes;
+        if (bytes < length)
+        {
+            c.Cursor.WriteOffset += bytes;
+        }
+        else
+        {
+            c.Cursor.WriteOffset = 0;
+            c.Cursor.WriteIndex++;
+        }
+    }
+
+    private bool TryWriteAcross(ReadOnlySpan<byte> source)
+    {
+        if (source.Length > chain.WriteLeft) return false;
+        while (!source.IsEmpty)
+        {
+            Span<byte> first = First;
+            int here = Math.Min(first.Length, source.Length);
+            source[..here].CopyTo(first);
+            source = source[here..];
+            AdvanceInFirst(first.Length, here);
+        }
+
+        return true;
     }
 }
