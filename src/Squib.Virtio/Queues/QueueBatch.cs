@@ -197,6 +197,7 @@ public ref struct QueueBatch
 
     private void ReturnAny(DescriptorChain chain)
     {
+        if (!held && ReferenceEquals(chain, current)) throw new InvalidOperationException("The chain has been returned already.");
         bool isCurrent = held && ReferenceEquals(chain, current) && chain.Owner == ChainOwner.Device;
         if (isCurrent && !queue!.MustKeepOrder)
         {
