@@ -23,7 +23,6 @@ internal sealed class Bench : IDisposable
     private readonly FillDevice other = new(8);
     private readonly GuestDriver otherDriver;
     private readonly RawRing otherRing;
-    private readonly RawRing second;
     private readonly List<Raw> offered = [];
     private readonly Dictionary<ushort, List<Raw>> buffers = [];
     private int tables;
@@ -37,7 +36,7 @@ internal sealed class Bench : IDisposable
         (_, Transport, Gic) = GuestDriver.Attach(Device, options, Memory, trigger);
         Driver = new(Transport, Memory, scratch: R0 + 0xc0_0000);
         Ring = RawRing.Create(format.IsPacked(), Driver, 0, size, size <= 256 ? R0 + 0x1000 : R0 + 0x10_0000);
-        second = RawRing.Create(format.IsPacked(), Driver, 1, 8, R0 + 0x4000);
+        Second = RawRing.Create(format.IsPacked(), Driver, 1, 8, R0 + 0x4000);
         (otherDriver, OtherTransport, _) = GuestDriver.Attach(other, options, Memory);
         otherRing = RawRing.Create(format.IsPacked(), otherDriver, 0, 8, R1 + 0x1000);
         Start();
@@ -62,6 +61,9 @@ internal sealed class Bench : IDisposable
 
     public RawRing Ring { get; }
 
+    /// <summary>The ring of the device's second queue.</summary>
+    public RawRing Second { get; }
+
     public RawSplitRing Split => (RawSplitRing)Ring;
 
     public RawPackedRing Packed => (RawPackedRing)Ring;
@@ -79,7 +81,7 @@ internal sealed class Bench : IDisposable
     /// <summary>Initialises the device as a driver does, with both queues.</summary>
     public void Start()
     {
-        StartDevice(Driver, Ring, second);
+        StartDevice(Driver, Ring, Second);
         Assert.Equal(0x0fu, (uint)Driver.Status);
     }
 
@@ -215,6 +217,9 @@ internal sealed class Bench : IDisposable
         }
     }
 
+    /// <summary>Not even the ring's own fields have changed since the memory was remembered.</summary>
+    public void AssertRingUntouched() => Assert.Null(ram[0].FindChange([]));
+
     /// <summary>A well-formed request is served on this queue, the device's other queue and another device.</summary>
     public void AssertHealthy()
     {
@@ -232,7 +237,7 @@ internal sealed class Bench : IDisposable
 
     public void AssertOthersServe()
     {
-        if (Device is FillDevice { QueueSizes.Count: > 1 }) AssertServes(second, R0 + 0x9_d000);
+        if (Device is FillDevice { QueueSizes.Count: > 1 }) AssertServes(Second, R0 + 0x9_d000);
         AssertServes(otherRing, R1 + 0x8000);
     }
 
