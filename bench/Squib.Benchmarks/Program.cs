@@ -1,5 +1,6 @@
 using Squib.Benchmarks;
 using Squib.Benchmarks.Block;
+using Squib.Benchmarks.Boot;
 using Squib.Benchmarks.Ring;
 
 bool quick = args.Contains("--quick");
@@ -8,6 +9,10 @@ switch (args.FirstOrDefault())
     case "ring":
         List<string> lines = [.. RingBenchmark.Run(quick), .. RegisterBenchmark.Run(quick), .. BlockBenchmark.Run(quick)];
         if (!quick) Report.Write("ring", lines);
+        return 0;
+    case "boot":
+        List<string> boots = BootBenchmark.Run(quick);
+        if (!quick) Report.Write("boot", boots);
         return 0;
     case "register":
         RegisterBenchmark.Run(quick);
@@ -24,6 +29,6 @@ switch (args.FirstOrDefault())
 
         return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|register|block [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block [--quick]");
         return 2;
 }
