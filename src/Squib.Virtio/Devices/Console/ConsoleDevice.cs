@@ -179,9 +179,14 @@ public sealed class ConsoleDevice : IVirtioDevice
     {
         while (await queue.WaitAsync().ConfigureAwait(false))
         {
-            if (TakeBatch(queue, slot) is not { } unfinished) continue;
-            await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
-            queue.Return(unfinished);
+            if (TakeBatch(queue, slot) is { } unfinished)
+            {
+                await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
+                queue.Return(unfinished);
+            }
+
+            // Once for all chains of a batch: one write for what the guest has sent in many pieces.
+            slot.Port?.Send();
         }
     }
 
@@ -286,6 +291,7 @@ public sealed class ConsoleDevice : IVirtioDevice
             allowed = ++emergencyCount <= EmergencyBytesPerSecond;
         }
 
-        if (!allowed || !Primary.TryTake(value[0])) Interlocked.Increment(ref emergencyDropped);
+        if (allowed && Primary.TryTake(value[..1])) Primary.Send();
+        else Interlocked.Increment(ref emergencyDropped);
     }
 }
