@@ -226,6 +226,17 @@ public sealed class ConsoleDeviceTests : IAsyncDisposable
     }
 
     [Fact]
+    public void The_driver_hears_of_the_window_size_once_it_has_the_terminal()
+    {
+        (_, GuestDriver driver) = Start();
+        Assert.Equal(0u, driver.HandleInterrupt() & ConfigurationChange);
+        driver.Queues[1].Submit(["login: "u8.ToArray()]);
+        Assert.Equal(ConfigurationChange, driver.HandleInterrupt() & ConfigurationChange);
+        driver.Queues[1].Submit(["again"u8.ToArray()]);
+        Assert.Equal(0u, driver.HandleInterrupt() & ConfigurationChange);
+    }
+
+    [Fact]
     [Trait("Row", "CON-01")]
     [Trait("Row", "CON-02")]
     public void An_emergency_write_comes_out_before_the_device_is_set_up()
