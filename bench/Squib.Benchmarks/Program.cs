@@ -15,6 +15,14 @@ switch (args.FirstOrDefault())
     case "block":
         BlockBenchmark.Run(quick);
         return 0;
+    case "ring-one":
+        using (RingRun run = new(args[1] == "packed", 1))
+        {
+            run.Verify(args[2][0] - '0');
+            for (int i = 0; i < 10; i++) Console.WriteLine(run.Measure(args[2][0] - '0', 300));
+        }
+
+        return 0;
     default:
         Console.Error.WriteLine("usage: Squib.Benchmarks ring|register|block [--quick]");
         return 2;
