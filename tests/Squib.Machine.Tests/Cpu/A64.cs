@@ -50,9 +50,11 @@ internal static class A64
 
     public static uint Ldrb(uint rt, uint rn) => 0x3940_0000 | (rn << 5) | rt;
 
-    public static uint StrPre(uint rt, uint rn, int offset) => 0xf800_0c00 | (((uint)offset & 0x1ff) << 12) | (rn << 5) | rt;
+    public static uint StrPre(uint rt, uint rn, int offset) =>
+        0xf800_0c00 | (((uint)offset & 0x1ff) << 12) | (rn << 5) | rt;
 
-    public static uint LdrPost(uint rt, uint rn, int offset) => 0xf840_0400 | (((uint)offset & 0x1ff) << 12) | (rn << 5) | rt;
+    public static uint LdrPost(uint rt, uint rn, int offset) =>
+        0xf840_0400 | (((uint)offset & 0x1ff) << 12) | (rn << 5) | rt;
 
     public static uint LdrLiteral(uint rt, int words) => 0x5800_0000 | (((uint)words & 0x7_ffff) << 5) | rt;
 
@@ -76,7 +78,8 @@ internal static class A64
 
     public static uint Ldxp(uint rt, uint rt2, uint rn) => 0xc87f_0000 | (rt2 << 10) | (rn << 5) | rt;
 
-    public static uint Stxp(uint rs, uint rt, uint rt2, uint rn) => 0xc820_0000 | (rs << 16) | (rt2 << 10) | (rn << 5) | rt;
+    public static uint Stxp(uint rs, uint rt, uint rt2, uint rn) =>
+        0xc820_0000 | (rs << 16) | (rt2 << 10) | (rn << 5) | rt;
 
     public static uint Ldar(uint rt, uint rn) => 0xc8df_fc00 | (rn << 5) | rt;
 

@@ -41,12 +41,13 @@ public sealed unsafe class CapstoneComparisonTests : IDisposable
         mnemonic.StartsWith("aes", StringComparison.Ordinal)
         || mnemonic.StartsWith("sha1", StringComparison.Ordinal)
         || mnemonic.StartsWith("sha256", StringComparison.Ordinal)
-        || (mnemonic.StartsWith("pmull", StringComparison.Ordinal) && (word >> 22 & 3) == 3) // polynomials of 64 bits: crypto
+        || (mnemonic.StartsWith("pmull", StringComparison.Ordinal) && (word >> 22 & 3) == 3) // crypto, too
         || mnemonic.StartsWith("dcps", StringComparison.Ordinal) // only in debug state
         || mnemonic == "sysl" // no system instruction has a result
         || (mnemonic is "mrs" or "msr" && (word >> 20 & 1) == 0); // op0 is 0 or 1 there: neither MRS nor MSR
 
-    // What Capstone 4.0 calls no instruction, but the architecture leaves to the CPU (CONSTRAINED UNPREDICTABLE) or defines.
+    // What Capstone 4.0 calls no instruction, but the architecture leaves to the CPU (CONSTRAINED UNPREDICTABLE) or
+    // defines.
     private static bool IsOursOnly(string name, uint word)
     {
         uint rt = word & 31, rn = word >> 5 & 31, rt2 = word >> 10 & 31;
@@ -66,7 +67,8 @@ public sealed unsafe class CapstoneComparisonTests : IDisposable
         if (mnemonic is null)
         {
             if (row is null || IsOursOnly(row.Name, word)) return;
-            Assert.True(row.IsSimd && !IsExecuted(word), $"{word:x8} is nothing to Capstone, but here it is {row.Name}.");
+            Assert.True(
+                row.IsSimd && !IsExecuted(word), $"{word:x8} is nothing to Capstone, but here it is {row.Name}.");
         }
         else if (!IsTheirsOnly(mnemonic, word))
         {

@@ -41,7 +41,8 @@ public sealed unsafe class ExceptionsTests : IDisposable
     public void What_is_no_instruction_is_undefined(uint word)
     {
         rig.Run(word);
-        Assert.Equal((ExceptionClass.Unknown, 0u, CpuRig.Code), (rig.ExceptionClass, rig.Syndrome, rig.State->System.ElrEl1));
+        Assert.Equal(
+            (ExceptionClass.Unknown, 0u, CpuRig.Code), (rig.ExceptionClass, rig.Syndrome, rig.State->System.ElrEl1));
     }
 
     [Fact]
@@ -52,7 +53,8 @@ public sealed unsafe class ExceptionsTests : IDisposable
         rig.Run(A64.MovToSp(9));
         rig.EnterUser(User, stack: 0x7000);
         Assert.Equal((ExceptionClass.SupervisorCall, 0x400ul), (rig.ExceptionClass, rig.Vector));
-        Assert.Equal((0x7000ul, 0x7010ul, CpuRig.Scratch + 0x800), (rig[0], rig.State->StackPointers[0], rig[CpuState.Sp]));
+        Assert.Equal(
+            (0x7000ul, 0x7010ul, CpuRig.Scratch + 0x800), (rig[0], rig.State->StackPointers[0], rig[CpuState.Sp]));
         Assert.Equal((0ul, User + 12), (rig.State->System.SpsrEl1, rig.State->System.ElrEl1));
     }
 
@@ -81,7 +83,8 @@ public sealed unsafe class ExceptionsTests : IDisposable
         if (va == 0) va = 0x0000_0100_0000_0000;
         rig[0] = va;
         rig.Run(A64.Ldr(1, 0));
-        Assert.Equal((ExceptionClass.DataAbortSame, fault, va), (rig.ExceptionClass, rig.Syndrome, rig.State->System.FarEl1));
+        Assert.Equal(
+            (ExceptionClass.DataAbortSame, fault, va), (rig.ExceptionClass, rig.Syndrome, rig.State->System.FarEl1));
         rig.Run(A64.Str(1, 0));
         Assert.Equal(fault | 0x40, rig.Syndrome);
     }
@@ -106,7 +109,9 @@ public sealed unsafe class ExceptionsTests : IDisposable
         rig.EnterUser(User);
         Assert.Equal((ExceptionClass.DataAbortLower, 0xeu, 0x400ul), (rig.ExceptionClass, rig.Syndrome, rig.Vector));
         rig.EnterUser(CpuRig.Code);
-        Assert.Equal((ExceptionClass.FetchAbortLower, 0xeu, CpuRig.Code), (rig.ExceptionClass, rig.Syndrome, rig.State->System.FarEl1));
+        Assert.Equal(
+            (ExceptionClass.FetchAbortLower, 0xeu, CpuRig.Code),
+            (rig.ExceptionClass, rig.Syndrome, rig.State->System.FarEl1));
     }
 
     [Fact]
@@ -116,7 +121,8 @@ public sealed unsafe class ExceptionsTests : IDisposable
         tables.MapPage(User, CpuRig.Scratch, TranslationTables.AccessFlag | TranslationTables.UserAccess);
         rig[7] = User;
         rig.Run(A64.Br(7));
-        Assert.Equal((ExceptionClass.FetchAbortSame, 0xfu, User), (rig.ExceptionClass, rig.Syndrome, rig.State->System.ElrEl1));
+        Assert.Equal(
+            (ExceptionClass.FetchAbortSame, 0xfu, User), (rig.ExceptionClass, rig.Syndrome, rig.State->System.ElrEl1));
     }
 
     [Fact]

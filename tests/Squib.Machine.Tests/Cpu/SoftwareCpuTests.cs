@@ -13,7 +13,8 @@ public sealed unsafe class SoftwareCpuTests : IDisposable
     public void It_starts_as_the_boot_protocol_asks()
     {
         rig.Run(A64.Movz(5, 5), A64.MovToSp(5));
-        rig.Load(CpuRig.Code, A64.Mrs(3, 0, 4, 2, 2, 1), A64.Mrs(3, 3, 4, 2, 1, 2), A64.Mrs(3, 0, 1, 0, 0, 3), CpuRig.Hvc);
+        rig.Load(
+            CpuRig.Code, A64.Mrs(3, 0, 4, 2, 2, 1), A64.Mrs(3, 3, 4, 2, 1, 2), A64.Mrs(3, 0, 1, 0, 0, 3), CpuRig.Hvc);
         rig.Cpu.Start(CpuRig.Code, 0x1234);
         rig.Cpu.Run();
         Assert.Equal((0x1234ul, 4ul, 0x3c0ul, 0ul), (rig[0], rig[1], rig[2], rig[5]));
@@ -39,7 +40,7 @@ public sealed unsafe class SoftwareCpuTests : IDisposable
         };
         var thread = new Thread(() => rig.RunFrom(CpuRig.Code));
         thread.Start();
-        running.Wait();
+        running.Wait(TestContext.Current.CancellationToken);
         rig.Cpu.Stop();
         thread.Join();
         Assert.Equal(CpuRig.Code, rig.NextPc);
@@ -69,7 +70,7 @@ public sealed unsafe class SoftwareCpuTests : IDisposable
         rig.Load(CpuRig.Code, A64.Wfi, A64.Movz(0, 1), CpuRig.Hvc);
         var thread = new Thread(() => rig.RunFrom(CpuRig.Code));
         thread.Start();
-        waiting.Wait();
+        waiting.Wait(TestContext.Current.CancellationToken);
         rig.Cpu.SetIrq(true);
         thread.Join();
         Assert.Equal((1ul, CpuRig.Code + 12), (rig[0], rig.NextPc));
@@ -120,7 +121,12 @@ public sealed unsafe class SoftwareCpuTests : IDisposable
 
         // The vector returns behind the instruction, a hundred times.
         rig.Load(CpuRig.Code, A64.Movz(0, 100), A64.Udf, A64.SubsImmediate(0, 0, 1), A64.BCond(1, -2), CpuRig.Hvc);
-        rig.Load(CpuRig.Vectors + 0x200, A64.Mrs(3, 0, 4, 0, 1, 9), A64.AddImmediate(9, 9, 4), A64.Msr(3, 0, 4, 0, 1, 9), A64.Eret);
+        rig.Load(
+            CpuRig.Vectors + 0x200,
+            A64.Mrs(3, 0, 4, 0, 1, 9),
+            A64.AddImmediate(9, 9, 4),
+            A64.Msr(3, 0, 4, 0, 1, 9),
+            A64.Eret);
         cpu.Start(CpuRig.Code, 0);
         cpu.State->System.VbarEl1 = CpuRig.Vectors;
         cpu.Run();

@@ -30,8 +30,9 @@ public sealed unsafe class SystemRegistersTests : IDisposable
     {
         string[] names =
         [
-            "ACTLR_EL1", "AFSR0_EL1", "AFSR1_EL1", "ESR_EL1", "FAR_EL1", "PAR_EL1", "MAIR_EL1", "AMAIR_EL1", "CONTEXTIDR_EL1",
-            "TPIDR_EL1", "CNTKCTL_EL1", "CSSELR_EL1", "SPSR_EL1", "ELR_EL1", "TPIDR_EL0", "TPIDRRO_EL0", "MDSCR_EL1",
+            "ACTLR_EL1", "AFSR0_EL1", "AFSR1_EL1", "ESR_EL1", "FAR_EL1", "PAR_EL1", "MAIR_EL1", "AMAIR_EL1",
+            "CONTEXTIDR_EL1", "TPIDR_EL1", "CNTKCTL_EL1", "CSSELR_EL1", "SPSR_EL1", "ELR_EL1", "TPIDR_EL0", "TPIDRRO_EL0",
+            "MDSCR_EL1",
         ];
         foreach (string name in names)
         {
@@ -56,7 +57,11 @@ public sealed unsafe class SystemRegistersTests : IDisposable
     public void Debug_and_PMU_registers_read_as_zero_and_ignore_writes()
     {
         rig[0] = ulong.MaxValue;
-        rig.Run(A64.Msr(2, 0, 0, 0, 4, 0), A64.Mrs(2, 0, 0, 0, 4, 1), A64.Msr(3, 3, 9, 12, 0, 0), A64.Mrs(3, 3, 9, 12, 0, 2));
+        rig.Run(
+            A64.Msr(2, 0, 0, 0, 4, 0),
+            A64.Mrs(2, 0, 0, 0, 4, 1),
+            A64.Msr(3, 3, 9, 12, 0, 0),
+            A64.Mrs(3, 3, 9, 12, 0, 2));
         Assert.Equal((0ul, 0ul), (rig[1], rig[2]));
     }
 
@@ -67,7 +72,9 @@ public sealed unsafe class SystemRegistersTests : IDisposable
         rig[0] = 0xf0;
         rig.Run(A64.Mrs(3, 3, 14, 0, 2, 1), A64.Msr(3, 0, 4, 6, 0, 0), A64.Msr(3, 0, 12, 12, 1, 0));
         Assert.Equal(4711ul, rig[1]);
-        Assert.Equal([((3u << 14) | (4 << 7) | (6 << 3), 0xf0ul), ((3u << 14) | (12 << 7) | (12 << 3) | 1, 0xf0ul)], rig.Exits.Writes);
+        Assert.Equal(
+            [((3u << 14) | (4 << 7) | (6 << 3), 0xf0ul), ((3u << 14) | (12 << 7) | (12 << 3) | 1, 0xf0ul)],
+            rig.Exits.Writes);
         rig.Run(A64.Mrs(3, 0, 12, 12, 0, 2));
         Assert.Equal(ExceptionClass.Unknown, rig.ExceptionClass);
     }
@@ -125,7 +132,8 @@ public sealed unsafe class SystemRegistersTests : IDisposable
         rig.State->System.CpacrEl1 = 3 << 20;
         SystemRegisters.UpdateTraps(rig.State);
         rig[0] = ulong.MaxValue;
-        rig.Run(A64.Msr(3, 3, 4, 4, 0, 0), A64.Msr(3, 3, 4, 4, 1, 0), A64.Mrs(3, 3, 4, 4, 0, 1), A64.Mrs(3, 3, 4, 4, 1, 2));
+        rig.Run(
+            A64.Msr(3, 3, 4, 4, 0, 0), A64.Msr(3, 3, 4, 4, 1, 0), A64.Mrs(3, 3, 4, 4, 0, 1), A64.Mrs(3, 3, 4, 4, 1, 2));
         Assert.Equal((0x07c0_0000ul, 0x0800_009ful), (rig[1], rig[2]));
     }
 

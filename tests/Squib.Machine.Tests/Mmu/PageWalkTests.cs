@@ -171,5 +171,6 @@ public sealed class PageWalkTests
         Put(0x3000, Physical | AccessFlag | 3);
     }
 
-    private void Put(int at, ulong descriptor) => BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(at), descriptor);
+    private void Put(int at, ulong descriptor) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(at), descriptor);
 }

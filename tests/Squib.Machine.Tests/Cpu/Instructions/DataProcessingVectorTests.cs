@@ -1,5 +1,4 @@
 using System.Globalization;
-using Squib.Machine.Cpu;
 using Xunit;
 
 namespace Squib.Machine.Tests.Cpu.Instructions;

@@ -91,7 +91,9 @@ public sealed unsafe class LoadStoreTests : IDisposable
         rig[0] = rig.State->System.SctlrEl1 | 2;
         rig[1] = CpuRig.Scratch + 4;
         rig.Run(A64.MsrSctlr(0), A64.Ldr(2, 1));
-        Assert.Equal((ExceptionClass.DataAbortSame, 0x21u, CpuRig.Scratch + 4), (rig.ExceptionClass, rig.Syndrome, rig.State->System.FarEl1));
+        Assert.Equal(
+            (ExceptionClass.DataAbortSame, 0x21u, CpuRig.Scratch + 4),
+            (rig.ExceptionClass, rig.Syndrome, rig.State->System.FarEl1));
         rig[1] = CpuRig.Scratch + 8;
         rig.Write64(CpuRig.Scratch + 8, 5);
         rig.Run(A64.Ldr(2, 1));
