@@ -1,1 +1,3 @@
-return 0;
+using Squib.Cli;
+
+return SquibCommand.Run(args, HostStreams.OfProcess());

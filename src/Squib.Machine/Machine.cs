@@ -1,4 +1,5 @@
 using Squib.Machine.Boot;
+using Squib.Machine.Cpu;
 using Squib.Machine.Devices;
 using Squib.Virtio.Bus;
 using Squib.Virtio.Interrupts;
@@ -9,8 +10,8 @@ namespace Squib.Machine;
 
 /// <summary>An arm64 machine with one CPU: it boots one Linux kernel, once.</summary>
 /// <remarks>
-/// The guest runs on the thread that calls <see cref="Run"/>. <see cref="Stop"/>, <see cref="WriteSerial"/> and the counters may
-/// be used by any thread; everything else belongs before the run.
+/// The guest runs on the thread that calls <see cref="Run"/>. <see cref="Stop"/>, <see cref="WriteSerial"/> and the
+/// counters may be used by any thread; everything else belongs before the run.
 /// </remarks>
 public sealed class Machine : IDisposable
 {
@@ -28,8 +29,18 @@ public sealed class Machine : IDisposable
     private readonly List<CountedDevice> counted = [];
     private readonly List<VirtioMmioTransport> transports = [];
     private readonly Lock running = new();
+    private readonly Lock life = new();
     private int exit = NotEnded;
     private bool started;
+    private bool disposed;
+
+    /// <summary>Puts a machine together around the software's CPU.</summary>
+    /// <param name="options">What it is made of.</param>
+    /// <exception cref="ArgumentException">Something does not fit; the message says what, and by how much.</exception>
+    public Machine(MachineOptions options)
+        : this(options, (bus, exits) => new SoftwareCpu(options.Memory, bus, exits, options.Logger))
+    {
+    }
 
     /// <summary>Puts a machine together around another CPU than the software's.</summary>
     /// <param name="options">What it is made of.</param>
@@ -37,6 +48,7 @@ public sealed class Machine : IDisposable
     /// <exception cref="ArgumentException">Something does not fit; the message says what, and by how much.</exception>
     internal Machine(MachineOptions options, Func<MmioBus, IVcpuExits, IVcpu> createVcpu)
     {
+        ArgumentNullException.ThrowIfNull(options);
         this.options = options;
         ramBytes = MeasureRam(options);
         commandLine = Boot.CommandLine.Complete(options.CommandLine);
@@ -75,7 +87,8 @@ public sealed class Machine : IDisposable
     /// <exception cref="InvalidOperationException">All slots are taken, or the machine has run.</exception>
     public VirtioMmioTransport Attach(IVirtioDevice device, TransportOptions? transport = null)
     {
-        if (Volatile.Read(ref started)) throw new InvalidOperationException("Devices are attached before the machine runs.");
+        if (Volatile.Read(ref started))
+            throw new InvalidOperationException("Devices are attached before the machine runs.");
         Slot slot = Slots.Allocate();
         VirtioMmioTransport attached =
             new(device, Memory, new IrqLine(gic, slot.Interrupt), transport, options.Logger);
@@ -113,7 +126,9 @@ public sealed class Machine : IDisposable
     /// <summary>Makes <see cref="Run"/> return soon; any thread may call it.</summary>
     public void Stop() => End(MachineExit.Stopped);
 
-    /// <summary>Types on the guest's serial console; waits while the guest does not read and its queue of 4096 bytes is full.</summary>
+    /// <summary>
+    /// Types on the guest's serial console; waits while the guest does not read and its queue of 4096 bytes is full.
+    /// </summary>
     /// <param name="input">The bytes; they are dropped once the machine has ended.</param>
     public void WriteSerial(ReadOnlySpan<byte> input) => uart.Receive(input);
 
@@ -122,7 +137,10 @@ public sealed class Machine : IDisposable
     /// <returns>How many were taken.</returns>
     public int TryWriteSerial(ReadOnlySpan<byte> input) => uart.TryReceive(input);
 
-    /// <summary>Stops the machine, waits until it stands, resets the devices and frees the CPU; memory and streams stay the caller's.</summary>
+    /// <summary>
+    /// Stops the machine, waits until it stands, resets the devices and frees the CPU; memory and streams stay the
+    /// caller's.
+    /// </summary>
     public void Dispose()
     {
         Stop();
@@ -133,6 +151,8 @@ public sealed class Machine : IDisposable
             foreach (VirtioMmioTransport transport in transports)
                 transport.DisposeAsync().AsTask().GetAwaiter().GetResult();
             transports.Clear();
+            gic.Disconnect();
+            lock (life) disposed = true;
             vcpu.Dispose();
         }
     }
@@ -143,17 +163,26 @@ public sealed class Machine : IDisposable
         while (options.Memory.Find(end) is { } region) end = region.Start + (ulong)region.Length;
         ulong found = end - MemoryMap.RamStart;
         if (found == 0)
-            throw new ArgumentException($"There is no memory at 0x{MemoryMap.RamStart:x}, where RAM begins.", nameof(options));
+        {
+            throw new ArgumentException(
+                $"There is no memory at 0x{MemoryMap.RamStart:x}, where RAM begins.", nameof(options));
+        }
+
         ulong wanted = options.RamBytes == 0 ? found : options.RamBytes;
         if (wanted > found)
         {
             throw new ArgumentException(
-                $"RAM is to be {wanted} bytes, but the memory at 0x{MemoryMap.RamStart:x} is {wanted - found} bytes smaller.",
+                $"RAM is to be {wanted} bytes, but the memory at 0x{MemoryMap.RamStart:x} is "
+                + $"{wanted - found} bytes smaller.",
                 nameof(options));
         }
 
         if (wanted % PageBytes != 0)
-            throw new ArgumentException($"The size of RAM, {wanted} bytes, is not a multiple of {PageBytes}.", nameof(options));
+        {
+            throw new ArgumentException(
+                $"The size of RAM, {wanted} bytes, is not a multiple of {PageBytes}.", nameof(options));
+        }
+
         return wanted;
     }
 
@@ -176,8 +205,8 @@ public sealed class Machine : IDisposable
         }.ToBytes();
         if ((ulong)tree.Length > Placement.DeviceTreeBytes)
         {
-            throw new ArgumentException(
-                $"The device tree is {(ulong)tree.Length - Placement.DeviceTreeBytes} bytes larger than its room of 2 MiB.");
+            ulong excess = (ulong)tree.Length - Placement.DeviceTreeBytes;
+            throw new ArgumentException($"The device tree is {excess} bytes larger than its room of 2 MiB.");
         }
 
         Write(placement.Kernel, options.Kernel.Bytes.Span);
@@ -195,7 +224,11 @@ public sealed class Machine : IDisposable
     private void End(MachineExit how)
     {
         Interlocked.CompareExchange(ref exit, (int)how, NotEnded);
-        vcpu.Stop();
+        lock (life)
+        {
+            // Whoever stops the machine may be late; the CPU's memory is gone then.
+            if (!disposed) vcpu.Stop();
+        }
     }
 
     /// <summary>What answers the CPU: the timer first, because its counter is read by the million.</summary>

@@ -8,14 +8,14 @@ namespace Squib.Machine;
 public sealed record MachineOptions
 {
     /// <summary>
-    /// The guest's memory, lent by the caller: RAM from <see cref="MemoryMap.RamStart"/> on, in regions side by side, and above
-    /// it whatever devices bring (pmem, mem).
+    /// The guest's memory, lent by the caller: RAM from <see cref="MemoryMap.RamStart"/> on, in regions side by side,
+    /// and above it whatever devices bring (pmem, mem).
     /// </summary>
     public required GuestMemory Memory { get; init; }
 
     /// <summary>
-    /// The size of RAM in bytes, a multiple of 4096; 0 means everything that lies side by side from <see cref="MemoryMap.RamStart"/>
-    /// on. To be given where a device's memory begins right behind RAM.
+    /// The size of RAM in bytes, a multiple of 4096; 0 means everything that lies side by side from
+    /// <see cref="MemoryMap.RamStart"/> on. To be given where a device's memory begins right behind RAM.
     /// </summary>
     public ulong RamBytes { get; init; }
 
@@ -25,7 +25,9 @@ public sealed record MachineOptions
     /// <summary>The initial RAM disk or file system; empty for none.</summary>
     public ReadOnlyMemory<byte> Initrd { get; init; }
 
-    /// <summary>The kernel's command line; <c>console=ttyAMA0</c> and <c>panic=1</c> are added where it has neither.</summary>
+    /// <summary>
+    /// The kernel's command line; <c>console=ttyAMA0</c> and <c>panic=1</c> are added where it has neither.
+    /// </summary>
     public string CommandLine { get; init; } = "";
 
     /// <summary>Where the guest's serial output goes; null discards it. The machine does not close it.</summary>

@@ -3,7 +3,9 @@ using Squib.Virtio.Interrupts;
 
 namespace Squib.Machine;
 
-/// <summary>Where everything lies and which interrupt it has: the one table behind the bus, the GIC and the device tree.</summary>
+/// <summary>
+/// Where everything lies and which interrupt it has: the one table behind the bus, the GIC and the device tree.
+/// </summary>
 public static class MemoryMap
 {
     /// <summary>The guest-physical address of the first byte of RAM.</summary>

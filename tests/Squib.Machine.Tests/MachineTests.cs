@@ -2,14 +2,13 @@ using System.Buffers.Binary;
 using System.Text;
 using Squib.Machine.Tests.Boot;
 using Squib.Machine.Tests.Devices;
-using Squib.Virtio.Bus;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Transport;
 using Xunit;
 
 namespace Squib.Machine.Tests;
 
-public sealed class MachineTests
+public sealed class MachineTests : IDisposable
 {
     private const int MiB = 1 << 20;
     private const uint SystemOff = 0x8400_0008;
@@ -186,9 +185,12 @@ public sealed class MachineTests
 
     [Theory]
     [InlineData(0x4000_0000, 0, "There is no memory at 0x80000000, where RAM begins.")]
-    [InlineData(0x8000_0000, 20 * MiB, "RAM is to be 20971520 bytes, but the memory at 0x80000000 is 4194304 bytes smaller.")]
+    [InlineData(
+        0x8000_0000, 20 * MiB, "RAM is to be 20971520 bytes, but the memory at 0x80000000 is 4194304 bytes smaller.")]
     [InlineData(0x8000_0000, 5000, "The size of RAM, 5000 bytes, is not a multiple of 4096.")]
-    [InlineData(0x8000_0000, 4096, "The kernel, which needs 4096 bytes, does not fit into 0 MiB of RAM: 4 MiB more are needed.")]
+    [InlineData(
+        0x8000_0000, 4096,
+        "The kernel, which needs 4096 bytes, does not fit into 0 MiB of RAM: 4 MiB more are needed.")]
     public void Memory_that_does_not_do_is_refused(ulong start, ulong size, string message)
     {
         MachineOptions options = Options() with { Memory = new(new GuestRegion(start, ram)), RamBytes = size };
@@ -197,12 +199,22 @@ public sealed class MachineTests
     }
 
     [Fact]
-    public void Disposing_frees_the_CPU()
+    public void Disposing_stops_and_frees_the_CPU_which_nobody_touches_any_more()
     {
-        Guest guest = new(Options(), (_, _) => { });
-        guest.Dispose();
-        Assert.True(guest.Vcpu!.Stopped && guest.Vcpu.Disposed);
+        Guest guest = new(Options(), (_, guest) => guest.EnableTimer());
+        guest.Machine.Run();
+        guest.Write(MemoryMap.Distributor.Start + 0x84, uint.MaxValue);
+        guest.Write(MemoryMap.Distributor.Start + 0x104, uint.MaxValue);
+        guest.Machine.Dispose();
+        RecordingVcpu vcpu = guest.Vcpu!;
+        Assert.True(vcpu.Stopped && vcpu.Disposed);
+        guest.Machine.Gic.SetSpiLevel(MemoryMap.UartInterrupt, true);
+        guest.Machine.Stop();
+        guest.Machine.Dispose();
+        Assert.Equal((1, 0), (vcpu.Stops, vcpu.CallsAfterDispose));
     }
+
+    public void Dispose() => screen.Dispose();
 
     private MachineOptions Options() => new()
     {

@@ -28,7 +28,9 @@ public sealed class KernelImage
     /// <summary>How far behind a multiple of 2 MiB the kernel wants to lie, in bytes.</summary>
     public ulong TextOffset { get; }
 
-    /// <summary>The memory that the kernel needs from its first byte on, with what it clears itself, in bytes.</summary>
+    /// <summary>
+    /// The memory that the kernel needs from its first byte on, with what it clears itself, in bytes.
+    /// </summary>
     public ulong MemoryBytes { get; }
 
     private static ReadOnlySpan<byte> Magic => "ARM\x64"u8;
@@ -77,8 +79,9 @@ public sealed class KernelImage
             throw new InvalidDataException($"{subject} is a big-endian arm64 Image; the machine is little-endian.");
         if (((flags >> 1) & 3) is var pages and > 1)
         {
+            int size = pages == 2 ? 16 : 64;
             throw new InvalidDataException(
-                $"{subject} was built for pages of {(pages == 2 ? 16 : 64)} KiB; the machine's CPU has pages of 4 KiB.");
+                $"{subject} was built for pages of {size} KiB; the machine's CPU has pages of 4 KiB.");
         }
 
         if (imageSize == 0)

@@ -62,9 +62,10 @@ internal sealed record MachineTree
         return writer.EndNode().Finish();
     }
 
-    private static string At(string name, ulong address) => string.Create(CultureInfo.InvariantCulture, $"{name}@{address:x}");
+    private static string At(string name, ulong address) =>
+        string.Create(CultureInfo.InvariantCulture, $"{name}@{address:x}");
 
-    // A seed makes the guest's random pool ready at once. No kaslr-seed: it forces page-table isolation on, for nothing here.
+    // A seed makes the guest's random pool ready at once. No kaslr-seed: it forces page-table isolation on.
     private void WriteChosen(DeviceTreeWriter writer)
     {
         writer.BeginNode("chosen")

@@ -30,7 +30,8 @@ internal sealed record Placement
         UInt128 kernelAt = Alignment + kernel.TextOffset;
         UInt128 kernelEnd = kernelAt + kernel.MemoryBytes;
         UInt128 needed = kernelEnd + DeviceTreeBytes;
-        if (needed > ramBytes) throw DoesNotFit($"The kernel, which needs {kernel.MemoryBytes} bytes,", ramBytes, needed);
+        if (needed > ramBytes)
+            throw DoesNotFit($"The kernel, which needs {kernel.MemoryBytes} bytes,", ramBytes, needed);
         ulong limit = ramBytes - DeviceTreeBytes;
         ulong initrdAt = FindInitrd((ulong)kernelEnd, initrdBytes, limit);
         needed = (UInt128)initrdAt + initrdBytes + DeviceTreeBytes;

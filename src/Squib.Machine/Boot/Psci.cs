@@ -1,6 +1,8 @@
 namespace Squib.Machine.Boot;
 
-/// <summary>The firmware behind HVC: power control (PSCI 1.1) and the version of the calling convention (SMCCC 1.1).</summary>
+/// <summary>
+/// The firmware behind HVC: power control (PSCI 1.1) and the version of the calling convention (SMCCC 1.1).
+/// </summary>
 /// <remarks>Arm DEN 0022 (PSCI) and DEN 0028 (SMCCC). One CPU, with affinity 0.</remarks>
 /// <param name="end">Called when the guest switches the machine off or resets it; the guest must not run on.</param>
 internal sealed class Psci(Action<MachineExit> end)
@@ -50,8 +52,11 @@ internal sealed class Psci(Action<MachineExit> end)
     // 0 is "on"; only level 0, a CPU by itself, can be asked for since PSCI 1.0.
     private static long ReadPower(ulong target, ulong level) => target == 0 && level == 0 ? 0 : InvalidParameters;
 
-    private static bool IsKnown(uint function) => function is SmcccVersion or Version or CpuOff or CpuOn or (CpuOn | Wide)
-        or AffinityInformation or (AffinityInformation | Wide) or MigrateInformationType or SystemOff or SystemReset or Features;
+    private static bool IsKnown(uint function) => function
+        is SmcccVersion or Version or Features
+        or CpuOff or CpuOn or (CpuOn | Wide)
+        or AffinityInformation or (AffinityInformation | Wide) or MigrateInformationType
+        or SystemOff or SystemReset;
 
     private long End(MachineExit exit)
     {

@@ -2,8 +2,8 @@ namespace Squib.Machine.Devices;
 
 /// <summary>The generic timer of one CPU: the counter, the virtual and the physical timer.</summary>
 /// <remarks>
-/// The counter runs at 62.5 MHz: 16 ns, so that the nanoseconds .NET counts are converted by a shift. It starts at zero and
-/// runs in real time. Only the CPU's thread may call; the outputs are levels at the GIC.
+/// The counter runs at 62.5 MHz: 16 ns, so that the nanoseconds .NET counts are converted by a shift. It starts at zero
+/// and runs in real time. Only the CPU's thread may call; the outputs are levels at the GIC.
 /// </remarks>
 internal sealed class GenericTimer
 {
@@ -46,7 +46,9 @@ internal sealed class GenericTimer
         }
     }
 
-    /// <summary>How long until an armed timer runs out, an hour at most, zero if one has; infinite when none is armed.</summary>
+    /// <summary>
+    /// How long until an armed timer runs out, an hour at most, zero if one has; infinite when none is armed.
+    /// </summary>
     public TimeSpan TimeToTimer
     {
         get

@@ -4,8 +4,8 @@ namespace Squib.Machine.Devices;
 
 /// <summary>The CPU interface of a GICv3: which interrupt may interrupt what is being done now.</summary>
 /// <remarks>
-/// One security state, five bits of priority. Group 0 is complete but has no wire (it would be the FIQ): it can be polled.
-/// Not synchronised: the GIC's lock is held by whoever calls.
+/// One security state, five bits of priority. Group 0 is complete but has no wire (it would be the FIQ): it can be
+/// polled. Not synchronised: the GIC's lock is held by whoever calls.
 /// </remarks>
 internal sealed class GicCpuInterface
 {
@@ -33,7 +33,9 @@ internal sealed class GicCpuInterface
     /// <summary>The priorities of group 1 that are being served, one bit for each (ICC_AP1R0).</summary>
     public uint ActivePriorities1 { get; set; }
 
-    /// <summary>ICC_CTLR: common binary point (bit 0), separate priority drop and deactivation (bit 1), five priority bits.</summary>
+    /// <summary>
+    /// ICC_CTLR: common binary point (bit 0), separate priority drop and deactivation (bit 1), five priority bits.
+    /// </summary>
     public uint Control
     {
         get => control | PriorityBits;
@@ -57,7 +59,9 @@ internal sealed class GicCpuInterface
         set => binaryPoint0 = Math.Max(value & 7, LowestBinaryPoint0);
     }
 
-    /// <summary>ICC_BPR1: how many low bits of a priority in group 1 do not count; follows ICC_BPR0 where that is common.</summary>
+    /// <summary>
+    /// ICC_BPR1: how many low bits of a priority in group 1 do not count; follows ICC_BPR0 where that is common.
+    /// </summary>
     public uint BinaryPoint1
     {
         get => IsBinaryPointCommon ? Math.Min(binaryPoint0 + 1, 7) : binaryPoint1;

@@ -5,8 +5,8 @@ namespace Squib.Machine.Devices;
 
 /// <summary>A frame of 32-bit registers on the bus, and what accesses of other widths mean to it.</summary>
 /// <remarks>
-/// 64-bit accesses are two registers, the lower first. Narrow reads cut out of a register; narrow writes exist for priorities
-/// alone, which are one byte each. Unaligned accesses read as zero and write nothing.
+/// 64-bit accesses are two registers, the lower first. Narrow reads cut out of a register; narrow writes exist for
+/// priorities alone, which are one byte each. Unaligned accesses read as zero and write nothing.
 /// </remarks>
 /// <param name="read">Reads the register at an offset that is a multiple of 4.</param>
 /// <param name="write">Writes the register at an offset that is a multiple of 4.</param>

@@ -9,7 +9,9 @@ internal sealed class GicRedistributor
     private const uint ChildrenAsleep = 1 << 2;
     private const uint Last = 1 << 4;
 
-    /// <summary>The private interrupts, INTID 0 to 31; the first sixteen are software-generated and so always edges.</summary>
+    /// <summary>
+    /// The private interrupts, INTID 0 to 31; the first sixteen are software-generated and so always edges.
+    /// </summary>
     public InterruptBank Bank { get; } = new(alwaysEdge: 0xFFFF);
 
     /// <summary>Whether software has put the CPU's connection to sleep: nothing is forwarded then.</summary>

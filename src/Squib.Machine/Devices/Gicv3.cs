@@ -6,8 +6,8 @@ namespace Squib.Machine.Devices;
 
 /// <summary>A GICv3 for one CPU: 288 interrupts, one security state, no LPIs and no ITS.</summary>
 /// <remarks>
-/// One lock guards all state; it is held for a few instructions, and the CPU's IRQ input is set under it so that its level
-/// never lags behind the state. Devices may raise interrupts from any thread.
+/// One lock guards all state; it is held for a few instructions, and the CPU's IRQ input is set under it so that its
+/// level never lags behind the state. Devices may raise interrupts from any thread.
 /// </remarks>
 internal sealed class Gicv3 : IGic
 {
@@ -40,6 +40,12 @@ internal sealed class Gicv3 : IGic
             vcpu = target;
             target.SetIrq(irq);
         }
+    }
+
+    /// <summary>Forgets the CPU: from now on nothing is called.</summary>
+    public void Disconnect()
+    {
+        lock (gate) vcpu = null;
     }
 
     /// <inheritdoc/>

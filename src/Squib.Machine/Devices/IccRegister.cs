@@ -1,7 +1,9 @@
 namespace Squib.Machine.Devices;
 
 /// <summary>The system registers of the GIC's CPU interface, encoded as <see cref="IVcpuExits"/> says.</summary>
-/// <remarks>With five priority bits only the first of the four active-priority registers of each group exists.</remarks>
+/// <remarks>
+/// With five priority bits only the first of the four active-priority registers of each group exists.
+/// </remarks>
 internal static class IccRegister
 {
     public const uint Pmr = El1 | (4 << 7) | (6 << 3) | 0;

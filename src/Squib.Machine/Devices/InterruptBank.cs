@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Squib.Machine.Devices;
 
-/// <summary>The state of 32 interrupts and the registers that show it; distributor and redistributor are made of these.</summary>
+/// <summary>
+/// The state of 32 interrupts and the registers that show it; distributor and redistributor are made of these.
+/// </summary>
 /// <remarks>Not synchronised: the GIC's lock is held by whoever calls.</remarks>
 /// <param name="alwaysEdge">The interrupts that are edge-triggered and cannot be configured (SGIs).</param>
 internal sealed class InterruptBank(uint alwaysEdge = 0)
@@ -65,7 +67,9 @@ internal sealed class InterruptBank(uint alwaysEdge = 0)
     /// <param name="lines">One bit for each.</param>
     public void Latch(uint lines) => latched |= lines;
 
-    /// <summary>A CPU has taken an interrupt: it is active, and pending again only if its level stays or another edge comes.</summary>
+    /// <summary>
+    /// A CPU has taken an interrupt: it is active, and pending again only if its level stays or another edge comes.
+    /// </summary>
     /// <param name="line">0 to 31.</param>
     public void Acknowledge(int line)
     {

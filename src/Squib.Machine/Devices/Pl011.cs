@@ -6,9 +6,9 @@ namespace Squib.Machine.Devices;
 
 /// <summary>A PL011 UART (r1p1: FIFOs of 16 bytes) whose line is infinitely fast.</summary>
 /// <remarks>
-/// What is sent is gone at once, so the transmit FIFO is always empty; it is sent even while the UART is disabled, because no
-/// firmware has enabled it for an early console. What comes in waits in a bounded queue, of which the driver sees as much as
-/// the FIFO holds; nothing is seen, and nothing is lost, while the receiver is disabled.
+/// What is sent is gone at once, so the transmit FIFO is always empty; it is sent even while the UART is disabled,
+/// because no firmware has enabled it for an early console. What comes in waits in a bounded queue, of which the driver
+/// sees as much as the FIFO holds; nothing is seen, and nothing is lost, while the receiver is disabled.
 /// </remarks>
 /// <param name="line">The combined interrupt, level-triggered.</param>
 /// <param name="output">Where sent bytes go.</param>
@@ -186,7 +186,7 @@ internal sealed class Pl011(IrqLine line, SerialOutput output) : IBusDevice
         return flags;
     }
 
-    // The receive timeout, 32 bit times without another byte, has passed as soon as there is a byte: the line is that fast.
+    // The receive timeout, 32 bit times without another byte, has passed as soon as there is a byte: it is that fast.
     private void UpdateReceiver()
     {
         int visible = Visible;

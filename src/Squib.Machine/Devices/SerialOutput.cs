@@ -4,8 +4,8 @@ namespace Squib.Machine.Devices;
 
 /// <summary>What the guest prints, on its way to the host: buffered, and watched for a kernel panic.</summary>
 /// <remarks>
-/// A line goes out when it ends; the rest when <see cref="Flush"/> is called. A stream that fails is not used again: the guest
-/// knows nothing of it. A stream that blocks, blocks the sender.
+/// A line goes out when it ends; the rest when <see cref="Flush"/> is called. A stream that fails is not used again:
+/// the guest knows nothing of it. A stream that blocks, blocks the sender.
 /// </remarks>
 /// <param name="stream">Where to; null discards.</param>
 /// <param name="logger">Told once when the stream fails.</param>
@@ -36,7 +36,9 @@ internal sealed partial class SerialOutput(Stream? stream, ILogger? logger = nul
         }
     }
 
-    /// <summary>Hands on what is buffered if nothing has come since the last call: a prompt, not a line in the making.</summary>
+    /// <summary>
+    /// Hands on what is buffered if nothing has come since the last call: a prompt, not a line in the making.
+    /// </summary>
     public void FlushSettled()
     {
         int now = Volatile.Read(ref used);

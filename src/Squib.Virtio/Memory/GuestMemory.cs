@@ -36,19 +36,7 @@ public sealed class GuestMemory
     /// <summary>Whether all bytes of a range are memory; the empty range is.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The number of bytes.</param>
-    public bool Contains(ulong address, ulong length)
-    {
-        while (length > 0)
-        {
-            if (Find(address) is not { } region) return false;
-            ulong here = (ulong)region.Length - (address - region.Start);
-            if (length <= here) return true;
-            length -= here;
-            address += here;
-        }
-
-        return true;
-    }
+    public bool Contains(ulong address, ulong length) => Covers(address, length, toWrite: false);
 
     /// <summary>Copies bytes out of guest memory.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -56,6 +44,7 @@ public sealed class GuestMemory
     /// <returns>Whether all of the range is memory; if not, the destination is undefined.</returns>
     public bool TryRead(ulong address, Span<byte> destination)
     {
+        if (Wraps(address, (ulong)destination.Length)) return false;
         while (!destination.IsEmpty)
         {
             if (!TryGetSpan(address, destination.Length, out Span<byte> piece)) return false;
@@ -87,19 +76,7 @@ public sealed class GuestMemory
     /// <summary>Whether all bytes of a range are memory that devices may write.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The number of bytes.</param>
-    public bool IsWritable(ulong address, ulong length)
-    {
-        while (length > 0)
-        {
-            if (Find(address) is not { ReadOnly: false } region) return false;
-            ulong here = (ulong)region.Length - (address - region.Start);
-            if (length <= here) return true;
-            length -= here;
-            address += here;
-        }
-
-        return true;
-    }
+    public bool IsWritable(ulong address, ulong length) => Covers(address, length, toWrite: true);
 
     /// <summary>Finds the host memory of a range as far as one region holds it.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -126,5 +103,23 @@ public sealed class GuestMemory
         }
 
         return null;
+    }
+
+    /// <summary>Whether a range runs past 2^64; it does not go on at address 0.</summary>
+    internal static bool Wraps(ulong address, ulong length) => length > 0 && length - 1 > ulong.MaxValue - address;
+
+    private bool Covers(ulong address, ulong length, bool toWrite)
+    {
+        if (Wraps(address, length)) return false;
+        while (length > 0)
+        {
+            if (Find(address) is not { } region || (toWrite && region.ReadOnly)) return false;
+            ulong here = (ulong)region.Length - (address - region.Start);
+            if (length <= here) return true;
+            length -= here;
+            address += here;
+        }
+
+        return true;
     }
 }

@@ -5,9 +5,8 @@ internal struct ChainCursor
 {
     internal int ReadIndex;
     internal int ReadOffset;
+
+    /// <summary>Counted from the first writable segment.</summary>
     internal int WriteIndex;
     internal int WriteOffset;
-
-    /// <summary>What has become of the last writable byte, if it was set aside.</summary>
-    internal StatusByte Status;
 }

@@ -31,7 +31,7 @@ public enum ChainFault
     /// <summary>An indirect descriptor came without the feature, with NEXT, inside an indirect table, or with a bad table length.</summary>
     BadIndirect,
 
-    /// <summary>The ring: the available index is more than a queue size ahead of the device.</summary>
+    /// <summary>The ring: the available index, or position in a packed ring, is more than a queue size ahead of the device.</summary>
     IndexRanAhead,
 
     /// <summary>The ring: an available entry names a descriptor outside the table.</summary>

@@ -13,22 +13,30 @@ public sealed class DescriptorChain
 {
     internal GuestSegment[] Items = new GuestSegment[4];
 
-    // Readable segments come first; both cursors count from the start of the list.
+    // Readable segments come first, up to ReadableEnd; writable ones follow, up to End.
     internal int ReadableEnd;
     internal int End;
     internal ChainCursor Cursor;
     internal uint ReadLeft;
     internal uint WriteLeft;
     internal uint WriteTotal;
+    internal StatusByte Status;
     internal ushort Slots;
 
     /// <summary>Whose turn it is to use the object.</summary>
     internal ChainOwner Owner;
 
     private readonly GuestRegion[] regions;
-    private int lastRegion;
 
-    internal DescriptorChain(GuestMemory memory) => regions = memory.RegionArray;
+    // The region that held the last buffer very likely holds the next one.
+    private GuestRegion home;
+    private int homeIndex;
+
+    internal DescriptorChain(GuestMemory memory)
+    {
+        regions = memory.RegionArray;
+        home = regions[0];
+    }
 
     /// <summary>The id by which the driver knows the buffer: the index of the head (split) or the buffer id (packed).</summary>
     public ushort Id { get; internal set; }
@@ -64,13 +72,11 @@ public sealed class DescriptorChain
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TrySetSingle(ulong address, uint length, bool writable)
     {
-        GuestRegion region = regions[lastRegion];
-        uint room = (uint)region.Length - length;
-        // A length of 0, or one beyond the region, makes the first comparison fail.
-        if (length - 1 >= (uint)region.Length || address - region.Start > room || (writable && region.ReadOnly)) return false;
-        Items[0] = new(address, (int)length, lastRegion);
-        End = 1;
+        if (!IsAtHome(address, length, writable)) return false;
+        Items[0] = new(address, (int)length, homeIndex);
         Cursor = default;
+        Status = StatusByte.None;
+        End = 1;
         if (writable)
         {
             ReadableEnd = 0;
@@ -80,7 +86,6 @@ public sealed class DescriptorChain
         else
         {
             ReadableEnd = 1;
-            Cursor.WriteIndex = 1;
             ReadLeft = length;
             WriteLeft = WriteTotal = 0;
         }
@@ -88,12 +93,15 @@ public sealed class DescriptorChain
         return true;
     }
 
-    /// <summary>Makes the chain one without bytes, as which a malformed one is returned.</summary>
+    /// <summary>Makes the chain one without pieces, as which a malformed one is returned.</summary>
     internal void SetEmpty()
     {
         Cursor = default;
+        Status = StatusByte.None;
         ReadableEnd = End = 0;
-        ReadLeft = WriteLeft = WriteTotal = 0;
+        ReadLeft = 0;
+        // A byte that is never filled: with IN_ORDER the driver must not take the chain for one of a run of full ones.
+        WriteLeft = WriteTotal = 1;
     }
 
     /// <summary>Appends a buffer; cuts it where one region of memory ends and the next begins.</summary>
@@ -102,68 +110,78 @@ public sealed class DescriptorChain
     {
         if (writable)
         {
-            if (!builder.WritableSeen)
+            if (builder.ReadableEnd < 0)
             {
-                builder.WritableSeen = true;
                 builder.ReadableEnd = builder.Count;
                 builder.ReadableBytes = builder.Bytes;
             }
         }
-        else if (builder.WritableSeen)
+        else if (builder.ReadableEnd >= 0)
         {
             return ChainFault.ReadableAfterWritable;
         }
 
-        GuestRegion region = regions[lastRegion];
-        uint room = (uint)region.Length - length;
         GuestSegment[] items = Items;
         int at = builder.Count;
-        if (length - 1 >= (uint)region.Length || address - region.Start > room
-            || (writable && region.ReadOnly) || (uint)at >= (uint)items.Length)
+        if ((uint)at < (uint)items.Length && IsAtHome(address, length, writable))
         {
-            return AddSlowly(ref builder, address, length, writable);
+            items[at] = new(address, (int)length, homeIndex);
+            builder.Count = at + 1;
+            builder.Bytes += length;
+            return ChainFault.None;
         }
 
-        items[at] = new(address, (int)length, lastRegion);
-        builder.Count = at + 1;
-        builder.Bytes += length;
-        return ChainFault.None;
+        // A copy, so that the builder itself can stay in registers.
+        ChainBuilder copy = builder;
+        ChainFault fault = AddSlowly(ref copy, address, length, writable);
+        builder = copy;
+        return fault;
     }
 
     /// <summary>Checks the sums and opens the chain for reading and writing.</summary>
-    internal ChainFault Finish(in ChainBuilder builder)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ChainFault Finish(ChainBuilder builder)
     {
         // MUST (2.7.5.2 for drivers): no more than 2^32 bytes; used.len could not even say so.
-        if (builder.Bytes - 1 >= uint.MaxValue)
-            return builder.Bytes == 0 ? ChainFault.Empty : ChainFault.TooManyBytes;
-        int readable = builder.WritableSeen ? builder.ReadableEnd : builder.Count;
-        ReadLeft = (uint)(builder.WritableSeen ? builder.ReadableBytes : builder.Bytes);
-        WriteLeft = WriteTotal = (uint)builder.Bytes - ReadLeft;
-        ReadableEnd = readable;
-        End = builder.Count;
+        if (builder.Bytes - 1 >= uint.MaxValue) return builder.Bytes == 0 ? ChainFault.Empty : ChainFault.TooManyBytes;
+        uint bytes = (uint)builder.Bytes;
+        uint readable = builder.ReadableEnd < 0 ? bytes : (uint)builder.ReadableBytes;
         Cursor = default;
-        Cursor.WriteIndex = readable;
+        Status = StatusByte.None;
+        ReadableEnd = builder.ReadableEnd < 0 ? builder.Count : builder.ReadableEnd;
+        End = builder.Count;
+        ReadLeft = readable;
+        WriteLeft = WriteTotal = bytes - readable;
         return ChainFault.None;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsAtHome(ulong address, uint length, bool writable)
+    {
+        GuestRegion region = home;
+        uint bytes = (uint)region.Length;
+        // A length of 0, or one beyond the region, makes the first comparison fail.
+        return length - 1 < bytes && address - region.Start <= bytes - length && !(writable && region.ReadOnly);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ChainFault AddSlowly(ref ChainBuilder builder, ulong address, uint length, bool writable)
     {
+        if (GuestMemory.Wraps(address, length)) return ChainFault.OutsideMemory;
         builder.Bytes += length;
         while (length > 0)
         {
-            GuestRegion region = regions[lastRegion];
-            ulong offset = address - region.Start;
-            if (offset >= (ulong)region.Length)
+            ulong offset = address - home.Start;
+            if (offset >= (ulong)home.Length)
             {
-                if (!TryFindRegion(address)) return ChainFault.OutsideMemory;
+                if (!TryMoveHome(address)) return ChainFault.OutsideMemory;
                 continue;
             }
 
-            if (writable && region.ReadOnly) return ChainFault.OutsideMemory;
-            uint here = (uint)Math.Min(length, (ulong)region.Length - offset);
+            if (writable && home.ReadOnly) return ChainFault.OutsideMemory;
+            uint here = (uint)Math.Min(length, (ulong)home.Length - offset);
             if (builder.Count == Items.Length) Array.Resize(ref Items, builder.Count * 2);
-            Items[builder.Count++] = new(address, (int)here, lastRegion);
+            Items[builder.Count++] = new(address, (int)here, homeIndex);
             length -= here;
             address += here;
         }
@@ -171,12 +189,13 @@ public sealed class DescriptorChain
         return ChainFault.None;
     }
 
-    private bool TryFindRegion(ulong address)
+    private bool TryMoveHome(ulong address)
     {
         for (int i = 0; i < regions.Length; i++)
         {
             if (address - regions[i].Start >= (ulong)regions[i].Length) continue;
-            lastRegion = i;
+            homeIndex = i;
+            home = regions[i];
             return true;
         }
 

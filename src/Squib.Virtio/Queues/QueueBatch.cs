@@ -11,44 +11,56 @@ namespace Squib.Virtio.Queues;
 public ref struct QueueBatch
 {
     private readonly Virtqueue? queue;
-    private readonly IRing? ring;
-    private readonly bool isSplit;
-    private readonly bool inOrder;
+    private readonly SplitRing? split;
+    private readonly PackedRing? packed;
     private readonly Span<Descriptor> table;
     private readonly Span<ushort> available;
     private readonly Span<UsedElement> used;
+    private readonly int size;
     private DescriptorChain current;
 
-    // Whether the chain object that is used again and again is with the device. It is returned before the next one is taken, unless the
-    // device keeps the chain.
-    private bool held;
+    // The straight way: chains are returned one by one before the next is taken. One number then says how many are left and, by being
+    // negative, that the current one is with the device. In a split ring it also says where the next one stands, counted back from the
+    // ends; in a packed ring one position is both where the next chain is and where it is used.
+    private bool isStraight;
+    private int straight;
+    private readonly ushort endAvailable;
+    private readonly ushort endUsed;
+    private PackedPosition position;
+
+    // Any other way.
     private int left;
     private int taken;
-    private ushort nextAvailable;
-    private ushort nextUsed;
+    private bool held;
 
-    internal QueueBatch(Virtqueue queue, IRing ring, DescriptorChain current, int maximum, bool inOrder)
+    internal QueueBatch(Virtqueue queue, IRing ring, DescriptorChain current, int maximum)
     {
         this.queue = queue;
-        this.ring = ring;
         this.current = current;
-        this.inOrder = inOrder;
-        left = maximum;
-        if (ring is SplitRing split)
+        split = ring as SplitRing;
+        size = maximum;
+        if (split is not null)
         {
-            isSplit = true;
             table = split.Table;
             available = split.Available;
             used = split.Used;
-            left = Math.Min(maximum, split.CountAvailable(available));
-            nextAvailable = split.NextAvailable;
-            nextUsed = split.NextUsed;
+            size = Math.Min(maximum, split.CountAvailable(available));
+            endAvailable = (ushort)(split.NextAvailable + size);
+            endUsed = (ushort)(split.NextUsed + size);
         }
         else
         {
-            table = ((PackedRing)ring).Table;
+            packed = (PackedRing)ring;
+            table = packed.Table;
+            position = packed.Position;
         }
+
+        isStraight = !queue.MustKeepOrder && !queue.HasOutstanding;
+        if (isStraight) straight = size;
+        else left = size;
     }
+
+    private readonly IRing Ring => split is not null ? split : packed!;
 
     /// <summary>Takes the next chain; malformed ones are returned to the driver unserved and not seen here.</summary>
     /// <param name="chain">The chain; return it, now or later.</param>
@@ -56,26 +68,27 @@ public ref struct QueueBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryTake([NotNullWhen(true)] out DescriptorChain? chain)
     {
-        chain = null;
-        if (left <= 0) return false;
-        if (isSplit && !held)
+        int now = straight;
+        if (now > 0)
         {
-            // The commonest request, one buffer in the region used last, without a call.
-            int head = available[2 + (nextAvailable & (table.Length - 1))];
-            if ((uint)head < (uint)table.Length && !queue!.HasOutstanding)
+            // The commonest request, one buffer, without a call. A packed ring has no available ring.
+            int at = 2 + ((endAvailable - now) & (table.Length - 1));
+            if ((uint)at < (uint)available.Length)
             {
-                Descriptor descriptor = table[head];
-                uint flags = descriptor.FlagsOrId;
-                if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
-                    && current.TrySetSingle(descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0))
+                int head = available[at];
+                if ((uint)head < (uint)table.Length)
                 {
-                    current.Id = (ushort)head;
-                    nextAvailable++;
-                    left--;
-                    taken++;
-                    held = true;
-                    chain = current;
-                    return true;
+                    DescriptorChain next = current;
+                    Descriptor descriptor = table[head];
+                    uint flags = descriptor.FlagsOrId;
+                    if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
+                        && next.TrySetSingle(descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0))
+                    {
+                        next.Id = (ushort)head;
+                        straight = -now;
+                        chain = next;
+                        return true;
+                    }
                 }
             }
         }
@@ -89,93 +102,126 @@ public ref struct QueueBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Return(DescriptorChain chain)
     {
-        if (!held || !ReferenceEquals(chain, current) || inOrder || chain.Owner != ChainOwner.Device)
+        int now = straight;
+        if (now < 0 && ReferenceEquals(chain, current))
         {
-            ReturnKept(chain);
+            straight = ~now;
+            int at = (endUsed + now) & (used.Length - 1);
+            if ((uint)at < (uint)used.Length)
+            {
+                ref UsedElement element = ref used[at];
+                element.Id = chain.Id;
+                element.Length = chain.Writable.UsedLength;
+            }
+            else
+            {
+                packed!.Use(table, ref position, chain);
+            }
+
             return;
         }
 
-        held = false;
-        uint length = chain.Writable.UsedLength;
-        if (isSplit)
-        {
-            ref UsedElement element = ref used[nextUsed & (used.Length - 1)];
-            element.Id = chain.Id;
-            element.Length = length;
-            nextUsed++;
-        }
-        else
-        {
-            ((PackedRing)ring!).Write(table, chain.Id, chain.Slots, length);
-        }
+        ReturnAny(chain);
     }
 
     /// <summary>Publishes what was returned, and interrupts the driver if it wants that.</summary>
     public void Dispose()
     {
         if (queue is null) return;
+        if (isStraight) LeaveStraightWay();
         if (held) Keep();
-        Commit();
-        queue.EndBatch(ring!, current, taken);
+        if (split is not null) split.NextAvailable = (ushort)(endAvailable - left);
+        queue.EndBatch(Ring, current, taken);
         this = default;
     }
 
     private bool TryTakeAny([NotNullWhen(true)] out DescriptorChain? chain)
     {
-        while (left > 0)
+        if (straight > 0)
         {
-            left--;
-            if (held) Keep();
-            DescriptorChain next = current;
-            TakeResult result;
-            ChainFault fault;
-            if (isSplit)
+            TakeResult result = split is not null
+                ? split.Take(table, available, (ushort)(endAvailable - straight), current, out _)
+                : packed!.Take(table, position, current, out _);
+            if (result == TakeResult.Taken)
             {
-                result = ((SplitRing)ring!).Take(table, available, nextAvailable, next, out fault);
-                if (result != TakeResult.Broken) nextAvailable++;
-            }
-            else
-            {
-                result = ((PackedRing)ring!).Take(table, next, out fault);
+                straight = -straight;
+                chain = current;
+                return true;
             }
 
-            if (result == TakeResult.Taken && !queue!.IsInFlight(next.Id))
+            if (result == TakeResult.Nothing)
             {
-                held = true;
+                chain = null;
+                return false;
+            }
+        }
+
+        return TryTakeSlowly(out chain);
+    }
+
+    private bool TryTakeSlowly([NotNullWhen(true)] out DescriptorChain? chain)
+    {
+        if (isStraight) LeaveStraightWay();
+        while (left > 0)
+        {
+            if (held) Keep();
+            DescriptorChain next = current;
+            TakeResult result = split is not null
+                ? split.Take(table, available, (ushort)(endAvailable - left), next, out ChainFault fault)
+                : packed!.Take(table, next, out fault);
+            if (result is TakeResult.Nothing or TakeResult.Broken) break;
+            left--;
+            if (queue!.IsInFlight(next.Id))
+            {
+                // Another chain with this id is with the device: two answers to one id would give a buffer back too early.
+                Ring.Break(ChainFault.AlreadyInFlight);
+                break;
+            }
+
+            held = true;
+            if (result == TakeResult.Taken)
+            {
                 taken++;
                 chain = next;
                 return true;
             }
 
-            if (!Refuse(result, fault, next)) break;
+            queue.CountDropped(fault);
+            next.SetEmpty();
+            Return(next);
         }
 
         chain = null;
         return false;
     }
 
-    private bool Refuse(TakeResult result, ChainFault fault, DescriptorChain chain)
+    private void ReturnAny(DescriptorChain chain)
     {
-        if (result == TakeResult.Malformed && !queue!.IsInFlight(chain.Id))
+        if (!held && ReferenceEquals(chain, current)) throw new InvalidOperationException("The chain has been returned already.");
+        bool isCurrent = held && ReferenceEquals(chain, current) && chain.Owner == ChainOwner.Device;
+        if (isCurrent && !queue!.MustKeepOrder)
         {
-            queue.CountDropped(fault);
-            chain.SetEmpty();
-            held = true;
-            Return(chain);
-            return true;
+            held = false;
+            uint length = chain.Writable.UsedLength;
+            Ring.Complete(chain.Id, chain.Slots, length, length == chain.WriteTotal);
+            return;
         }
 
-        // Another chain with this id is with the device: two answers to one id would give a buffer back too early.
-        if (result is TakeResult.Taken or TakeResult.Malformed) ring!.Break(ChainFault.AlreadyInFlight);
-        left = 0;
-        return false;
+        // A chain kept from an earlier take, or one that may have to wait for others.
+        if (isCurrent) Keep();
+        queue!.Return(chain);
     }
 
-    /// <summary>Returns a chain that was kept from an earlier take, or one that may have to wait for others.</summary>
-    private void ReturnKept(DescriptorChain chain)
+    private void LeaveStraightWay()
     {
-        if (held && ReferenceEquals(chain, current)) Keep();
-        queue!.Return(chain);
+        isStraight = false;
+        held = straight < 0;
+        int unused = Math.Abs(straight);
+        left = held ? unused - 1 : unused;
+        taken = size - left;
+        straight = 0;
+        if (split is not null) split.NextUsed = (ushort)(endUsed - unused);
+        else packed!.LeaveStraightWay(position, held ? current.Slots : 0);
     }
 
     /// <summary>Leaves the chain taken last to the device, and goes on with another object.</summary>
@@ -183,10 +229,5 @@ public ref struct QueueBatch
     {
         held = false;
         current = queue!.Keep(current);
-    }
-
-    private readonly void Commit()
-    {
-        if (isSplit) ((SplitRing)ring!).Commit(nextAvailable, nextUsed);
     }
 }

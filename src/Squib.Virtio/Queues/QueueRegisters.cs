@@ -38,8 +38,10 @@ internal sealed class QueueRegisters
     /// <returns>The ring, or null if the size or an address cannot be used.</returns>
     internal IRing? TryCreateRing(GuestMemory memory, in RingFeatures features)
     {
-        if (Size == 0 || Size > MaxSize) return null;
-        int size = (int)Size;
+        // Read once: another vCPU may write the register meanwhile.
+        uint wanted = Size;
+        if (wanted == 0 || wanted > MaxSize) return null;
+        int size = (int)wanted;
         if (features.Packed) return PackedRing.TryCreate(this, memory, size, features);
         return BitOperations.IsPow2(size) ? SplitRing.TryCreate(this, memory, size, features) : null;
     }

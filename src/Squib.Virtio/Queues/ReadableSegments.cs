@@ -48,10 +48,9 @@ public readonly struct ReadableSegments
     public bool TryRead(Span<byte> destination)
     {
         ReadOnlySpan<byte> first = First;
-        if (first.Length <= destination.Length) return TryReadAcross(destination);
+        if (first.Length < destination.Length) return TryReadAcross(destination);
         first[..destination.Length].CopyTo(destination);
-        chain.Cursor.ReadOffset += destination.Length;
-        chain.ReadLeft -= (uint)destination.Length;
+        AdvanceInFirst(first.Length, destination.Length);
         return true;
     }
 
@@ -61,20 +60,28 @@ public readonly struct ReadableSegments
     public void Advance(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, chain.ReadLeft, nameof(bytes));
-        chain.ReadLeft -= (uint)bytes;
-        ref ChainCursor cursor = ref chain.Cursor;
         while (bytes > 0)
         {
-            int here = chain.Items[cursor.ReadIndex].Length - cursor.ReadOffset;
-            if (bytes < here)
-            {
-                cursor.ReadOffset += (int)bytes;
-                return;
-            }
+            int here = chain.Items[chain.Cursor.ReadIndex].Length - chain.Cursor.ReadOffset;
+            int now = (int)Math.Min(bytes, here);
+            AdvanceInFirst(here, now);
+            bytes -= now;
+        }
+    }
 
-            bytes -= here;
-            cursor.ReadIndex++;
-            cursor.ReadOffset = 0;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AdvanceInFirst(int length, int bytes)
+    {
+        DescriptorChain c = chain;
+        c.ReadLeft -= (uint)bytes;
+        if (bytes < length)
+        {
+            c.Cursor.ReadOffset += bytes;
+        }
+        else if (bytes > 0)
+        {
+            c.Cursor.ReadOffset = 0;
+            c.Cursor.ReadIndex++;
         }
     }
 
@@ -84,10 +91,10 @@ public readonly struct ReadableSegments
         while (!destination.IsEmpty)
         {
             ReadOnlySpan<byte> first = First;
-            if (first.Length > destination.Length) first = first[..destination.Length];
-            first.CopyTo(destination);
-            destination = destination[first.Length..];
-            Advance(first.Length);
+            int here = Math.Min(first.Length, destination.Length);
+            first[..here].CopyTo(destination);
+            destination = destination[here..];
+            AdvanceInFirst(first.Length, here);
         }
 
         return true;

@@ -38,9 +38,19 @@ internal sealed class SplitRing : IRing
 
     public ChainFault Broken { get; private set; }
 
-    internal ushort NextAvailable => nextAvailable;
+    /// <summary>The free-running position of the next chain to take; a batch moves it at its end.</summary>
+    internal ushort NextAvailable
+    {
+        get => nextAvailable;
+        set => nextAvailable = value;
+    }
 
-    internal ushort NextUsed => nextUsed;
+    /// <summary>The free-running position of the next used element.</summary>
+    internal ushort NextUsed
+    {
+        get => nextUsed;
+        set => nextUsed = value;
+    }
 
     internal Span<Descriptor> Table => MemoryMarshal.Cast<byte, Descriptor>(descriptorArea.Span);
 
@@ -93,13 +103,6 @@ internal sealed class SplitRing : IRing
         chain.Id = (ushort)head;
         fault = Walk(table, table[head], chain);
         return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
-    }
-
-    /// <summary>Keeps how far a batch has come.</summary>
-    internal void Commit(ushort available, ushort used)
-    {
-        nextAvailable = available;
-        nextUsed = used;
     }
 
     public void EnableNotifications()
@@ -159,7 +162,7 @@ internal sealed class SplitRing : IRing
 
     private ChainFault Walk(Span<Descriptor> table, Descriptor descriptor, DescriptorChain chain)
     {
-        ChainBuilder builder = default;
+        ChainBuilder builder = new();
         for (int steps = 0; steps < Size; steps++)
         {
             ushort flags = descriptor.FlagsOrId;

@@ -102,13 +102,11 @@ public sealed class Virtqueue
     public ValueTask<bool> WaitAsync()
     {
         if (ended) return WaitForEndAsync();
-        if (TryEnter())
-        {
-            bool work = Volatile.Read(ref returned) is not null || LookForWork();
-            Leave();
-            if (work) return ProceedAsync();
-        }
-
+        // Whoever finishes a stop holds the ring for a moment. Not to look would be to sleep on what the last ring announced.
+        Enter();
+        bool work = Volatile.Read(ref returned) is not null || LookForWork();
+        Leave();
+        if (work) return ProceedAsync();
         takenThisTurn = 0;
         return doorbell.WaitAsync();
     }
@@ -131,7 +129,7 @@ public sealed class Virtqueue
             notificationsEnabled = false;
         }
 
-        return new(this, now, current, Math.Min(maximum, ChainLimits.ChainsPerBatch), inOrder);
+        return new(this, now, current, Math.Min(maximum, ChainLimits.ChainsPerBatch));
     }
 
     /// <summary>Returns a chain after its batch; any thread may.</summary>
@@ -206,9 +204,16 @@ public sealed class Virtqueue
     /// <summary>Whether the device has chains from before the one that it was given last.</summary>
     internal bool HasOutstanding => outstanding != 0;
 
+    /// <summary>Whether chains must be used in the order in which they were made available (IN_ORDER).</summary>
+    internal bool MustKeepOrder => inOrder;
+
     internal bool IsInFlight(ushort id) => outstanding != 0 && (inFlight[id >> 6] & (1UL << id)) != 0;
 
-    internal void CountDropped(ChainFault fault) => dropped[(int)fault]++;
+    internal void CountDropped(ChainFault fault)
+    {
+        dropped[(int)fault]++;
+        takenThisTurn++;
+    }
 
     /// <summary>Leaves a chain to the device beyond its batch, or beyond the next take.</summary>
     /// <returns>An object for the next chain.</returns>
@@ -235,10 +240,17 @@ public sealed class Virtqueue
         current = unused;
         taken += count;
         takenThisTurn += count;
-        if (Volatile.Read(ref returned) is not null) DrainReturned();
-        if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
-        else if (now.Publish()) Interrupt();
-        Leave();
+        try
+        {
+            if (Volatile.Read(ref returned) is not null) DrainReturned();
+            if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
+            else if (now.Publish()) Interrupt();
+        }
+        finally
+        {
+            // Whatever a log, an interrupt controller or a device does wrong, a reset must find the ring free.
+            Leave();
+        }
     }
 
     // --- ownership of the ring --------------------------------------------------------------------------------------------------
@@ -261,16 +273,20 @@ public sealed class Virtqueue
     private void TryFinishStop()
     {
         if (stopped || !TryEnter()) return;
-        DrainReturned();
-        if (outstanding == 0)
+        // Who comes late to a stop that is over may find the next ring already running: so the request is looked at again inside.
+        if (stopRequested)
         {
-            ring = null;
-            stopped = true;
+            DrainReturned();
+            if (outstanding == 0)
+            {
+                ring = null;
+                stopped = true;
+            }
         }
 
         Interlocked.Exchange(ref busy, 0);
         // A chain that came back while the ring was held is for the next call; the owner of that chain saw busy and left.
-        if (!stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
+        if (stopRequested && !stopped && Volatile.Read(ref returned) is not null) TryFinishStop();
     }
 
     private bool CanTake([NotNullWhen(true)] out IRing? now)

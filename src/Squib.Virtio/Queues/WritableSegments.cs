@@ -17,7 +17,7 @@ public readonly struct WritableSegments
     public long Length => chain.WriteLeft;
 
     /// <summary>The number of pieces, each in one region of memory, that are not yet filled.</summary>
-    public int Count => chain.WriteLeft == 0 ? 0 : chain.End - chain.Cursor.WriteIndex - (StatusIsAlone ? 1 : 0);
+    public int Count => chain.WriteLeft == 0 ? 0 : Left - (StatusIsAlone ? 1 : 0);
 
     /// <summary>The bytes not yet filled of the current piece; empty when all are filled.</summary>
     public Span<byte> First
@@ -27,14 +27,14 @@ public readonly struct WritableSegments
         {
             DescriptorChain c = chain;
             if (c.WriteLeft == 0) return default;
-            Span<byte> piece = c.Slice(c.Items[c.Cursor.WriteIndex], c.Cursor.WriteOffset);
+            Span<byte> piece = c.Slice(c.Items[c.ReadableEnd + c.Cursor.WriteIndex], c.Cursor.WriteOffset);
             // The last piece may end in the status byte.
             return (uint)piece.Length <= c.WriteLeft ? piece : piece[..(int)c.WriteLeft];
         }
     }
 
     /// <summary>The unfilled pieces by guest address; the first may be filled in part, the last may end in the status byte.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.Cursor.WriteIndex, chain.End - chain.Cursor.WriteIndex);
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.End - Left, Left);
 
     /// <summary>The number of bytes that the driver will be told were written.</summary>
     public uint UsedLength
@@ -44,13 +44,15 @@ public readonly struct WritableSegments
         {
             DescriptorChain c = chain;
             uint filled = c.WriteTotal - c.WriteLeft;
-            if (c.Cursor.Status == StatusByte.None) return filled;
+            if (c.Status == StatusByte.None) return filled;
             // The status byte counts when no gap lies before it.
-            return c.Cursor.Status == StatusByte.Written && c.WriteLeft == 0 ? filled : filled - 1;
+            return c.Status == StatusByte.Written && c.WriteLeft == 0 ? filled : filled - 1;
         }
     }
 
-    private bool StatusIsAlone => chain.Cursor.Status != StatusByte.None && chain.Items[chain.End - 1].Length == 1;
+    private int Left => chain.End - chain.ReadableEnd - chain.Cursor.WriteIndex;
+
+    private bool StatusIsAlone => chain.Status != StatusByte.None && chain.Items[chain.End - 1].Length == 1;
 
     /// <summary>An unfilled piece, for I/O that outlives the call.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
@@ -59,9 +61,9 @@ public readonly struct WritableSegments
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            int at = chain.Cursor.WriteIndex + index;
+            int at = chain.End - Left + index;
             Memory<byte> piece = chain.SliceMemory(chain.Items[at], index == 0 ? chain.Cursor.WriteOffset : 0);
-            bool endsInStatus = at == chain.End - 1 && chain.Cursor.Status != StatusByte.None;
+            bool endsInStatus = at == chain.End - 1 && chain.Status != StatusByte.None;
             return endsInStatus ? piece[..^1] : piece;
         }
     }
@@ -73,10 +75,9 @@ public readonly struct WritableSegments
     public bool TryWrite(ReadOnlySpan<byte> source)
     {
         Span<byte> first = First;
-        if (first.Length <= source.Length) return TryWriteAcross(source);
+        if (first.Length < source.Length) return TryWriteAcross(source);
         source.CopyTo(first);
-        chain.Cursor.WriteOffset += source.Length;
-        chain.WriteLeft -= (uint)source.Length;
+        AdvanceInFirst(first.Length, source.Length);
         return true;
     }
 
@@ -86,20 +87,12 @@ public readonly struct WritableSegments
     public void Advance(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, chain.WriteLeft, nameof(bytes));
-        chain.WriteLeft -= (uint)bytes;
-        ref ChainCursor cursor = ref chain.Cursor;
         while (bytes > 0)
         {
-            int here = chain.Items[cursor.WriteIndex].Length - cursor.WriteOffset;
-            if (bytes < here)
-            {
-                cursor.WriteOffset += (int)bytes;
-                return;
-            }
-
-            bytes -= here;
-            cursor.WriteIndex++;
-            cursor.WriteOffset = 0;
+            int here = chain.Items[chain.End - Left].Length - chain.Cursor.WriteOffset;
+            int now = (int)Math.Min(bytes, here);
+            AdvanceInFirst(here, now);
+            bytes -= now;
         }
     }
 
@@ -107,9 +100,9 @@ public readonly struct WritableSegments
     /// <returns>Whether there is such a byte; false also when one was set aside before.</returns>
     public bool TryReserveStatus()
     {
-        if (chain.WriteLeft == 0 || chain.Cursor.Status != StatusByte.None) return false;
+        if (chain.WriteLeft == 0 || chain.Status != StatusByte.None) return false;
         chain.WriteLeft--;
-        chain.Cursor.Status = StatusByte.Reserved;
+        chain.Status = StatusByte.Reserved;
         return true;
     }
 
@@ -119,10 +112,26 @@ public readonly struct WritableSegments
     public void WriteStatus(byte status)
     {
         DescriptorChain c = chain;
-        if (c.Cursor.Status == StatusByte.None) throw new InvalidOperationException("No status byte was reserved.");
+        if (c.Status == StatusByte.None) throw new InvalidOperationException("No status byte was reserved.");
         ref readonly GuestSegment last = ref c.Items[c.End - 1];
         c.Slice(last, last.Length - 1)[0] = status;
-        c.Cursor.Status = StatusByte.Written;
+        c.Status = StatusByte.Written;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AdvanceInFirst(int length, int bytes)
+    {
+        DescriptorChain c = chain;
+        c.WriteLeft -= (uint)bytes;
+        if (bytes < length)
+        {
+            c.Cursor.WriteOffset += bytes;
+        }
+        else if (bytes > 0)
+        {
+            c.Cursor.WriteOffset = 0;
+            c.Cursor.WriteIndex++;
+        }
     }
 
     private bool TryWriteAcross(ReadOnlySpan<byte> source)
@@ -134,7 +143,7 @@ public readonly struct WritableSegments
             int here = Math.Min(first.Length, source.Length);
             source[..here].CopyTo(first);
             source = source[here..];
-            Advance(here);
+            AdvanceInFirst(first.Length, here);
         }
 
         return true;

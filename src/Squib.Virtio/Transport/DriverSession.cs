@@ -29,14 +29,15 @@ public sealed class DriverSession
     /// <param name="features">The bits.</param>
     public bool Has(ulong features) => (Features & features) == features;
 
+    /// <summary>Whether a loop of the device failed while the driver had not reset it.</summary>
+    internal bool HasFailed { get; private set; }
+
     /// <summary>Waits for the loops of a device; when one fails the others are told to end.</summary>
     /// <param name="loops">The loops.</param>
-    public async Task RunAllAsync(params Task[] loops)
+    public Task RunAllAsync(params Task[] loops)
     {
         ArgumentNullException.ThrowIfNull(loops);
-        Task first = await Task.WhenAny(loops).ConfigureAwait(false);
-        if (!first.IsCompletedSuccessfully) End();
-        await Task.WhenAll(loops).ConfigureAwait(false);
+        return Task.WhenAll(loops.Select(WatchAsync));
     }
 
     /// <summary>Ends the session: the token fires and every queue says that it is over.</summary>
@@ -44,5 +45,20 @@ public sealed class DriverSession
     {
         ending.Cancel();
         foreach (Virtqueue queue in Queues) queue.End();
+    }
+
+    private async Task WatchAsync(Task loop)
+    {
+        try
+        {
+            await loop.ConfigureAwait(false);
+        }
+        catch
+        {
+            // Once the session is over a loop may well end by an exception, that of a cancelled wait.
+            if (!ending.IsCancellationRequested) HasFailed = true;
+            End();
+            throw;
+        }
     }
 }

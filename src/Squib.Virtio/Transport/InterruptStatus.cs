@@ -17,6 +17,7 @@ internal sealed class InterruptStatus
 
     private readonly Lock gate = new();
     private readonly IrqLine line;
+    private bool enabled;
     private uint pending;
     private long raised;
 
@@ -26,10 +27,18 @@ internal sealed class InterruptStatus
 
     internal long Raised => Interlocked.Read(ref raised);
 
+    /// <summary>From DRIVER_OK on the driver is interrupted.</summary>
+    internal void Enable()
+    {
+        lock (gate) enabled = true;
+    }
+
     internal void Raise(uint bits)
     {
         lock (gate)
         {
+            // MUST NOT (2.1.2, 2.4.1): no notification before DRIVER_OK, and none after a reset.
+            if (!enabled) return;
             pending |= bits;
             raised++;
             line.Raise();
@@ -45,5 +54,13 @@ internal sealed class InterruptStatus
         }
     }
 
-    internal void Reset() => Acknowledge(uint.MaxValue);
+    /// <summary>Clears all bits; nothing sets one until <see cref="Enable"/>.</summary>
+    internal void Reset()
+    {
+        lock (gate)
+        {
+            enabled = false;
+            Acknowledge(uint.MaxValue);
+        }
+    }
 }

@@ -69,7 +69,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         registers = [.. device.QueueSizes.Select(size => new QueueRegisters(size))];
         prepared = new IRing?[registers.Length];
         OfferedFeatures = device.Features | this.options.Features;
-        device.Config.OnChanged(RaiseConfigurationChange);
+        device.Config.OnChanged(() => interrupt.Raise(InterruptStatus.ConfigurationChange));
     }
 
     /// <summary>The device behind the registers.</summary>
@@ -97,8 +97,6 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     public long BadNotifications => Interlocked.Read(ref badNotifications);
 
     private static ulong TransportFeatureBits => ((1UL << 50) - 1) & ~((1UL << 24) - 1);
-
-    private bool IsLive => session is not null;
 
     private bool FeaturesAreSet => (Status & (DeviceStatus.FeaturesOk | DeviceStatus.Failed)) == DeviceStatus.FeaturesOk;
 
@@ -156,9 +154,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
             case MmioRegister.DeviceId: return (uint)device.Type;
             case MmioRegister.VendorId: return options.VendorId;
             case MmioRegister.DeviceFeatures: return SelectWord(OfferedFeatures, deviceFeaturesSel);
-            case MmioRegister.QueueNumMax: return SelectedQueue?.MaxSize ?? 0;
-            case MmioRegister.QueueReady: return SelectedQueue is not null && IsReady((int)queueSel) ? 1u : 0;
-            case MmioRegister.QueueReset: return SelectedQueue is not null && IsResetting((int)queueSel) ? 1u : 0;
+            case MmioRegister.QueueNumMax: return Selected is { } q0 ? registers[q0].MaxSize : 0u;
+            case MmioRegister.QueueReady: return Selected is { } q1 && IsReady(q1) ? 1u : 0;
+            case MmioRegister.QueueReset: return Selected is { } q2 && IsResetting(q2) ? 1u : 0;
             case MmioRegister.InterruptStatus: return interrupt.Pending;
             case MmioRegister.Status: return ReadStatus();
             case MmioRegister.ShmLenLow: return (uint)SelectedSharedMemory.Length;
@@ -217,17 +215,11 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         else queue.Notify();
     }
 
-    private void RaiseConfigurationChange()
-    {
-        // MUST NOT (3.1.1): no interrupt before DRIVER_OK.
-        if ((Status & DeviceStatus.DriverOk) != 0) interrupt.Raise(InterruptStatus.ConfigurationChange);
-    }
-
     /// <summary>Sets DEVICE_NEEDS_RESET and tells the driver (2.1.2).</summary>
     private void RequireReset()
     {
         Interlocked.Or(ref status, (uint)DeviceStatus.NeedsReset);
-        RaiseConfigurationChange();
+        interrupt.Raise(InterruptStatus.ConfigurationChange);
     }
 
     private void CountBadAccess() => Interlocked.Increment(ref badAccesses);
@@ -323,6 +315,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         DriverSession begun = new(memory, negotiated, queues, ending);
         session = begun;
         Interlocked.Or(ref status, (uint)FirstDriverOk);
+        interrupt.Enable();
         running = inline ? SuperviseAsync(begun, ending) : Task.Run(() => SuperviseAsync(begun, ending));
     }
 
@@ -336,7 +329,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
         catch (Exception e)
         {
-            if (!ending.IsCancellationRequested)
+            if (begun.HasFailed || !ending.IsCancellationRequested)
             {
                 Log.DeviceFailed(logger, device.Type, e);
                 RequireReset();
@@ -355,6 +348,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private void Reset()
     {
+        // MUST (4.2.2.1): InterruptStatus is clear after a reset.
+        interrupt.Reset();
         if (session is { } ended)
         {
             ended.End();
@@ -388,21 +383,27 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         Array.Clear(prepared);
         foreach (QueueRegisters queue in registers) queue.Reset();
         Interlocked.Exchange(ref status, 0);
-        // MUST (4.2.2.1): InterruptStatus is clear after a reset. Last, so that nothing can set it again.
-        interrupt.Reset();
         Volatile.Write(ref draining, false);
     }
 
     // --- queues -----------------------------------------------------------------------------------------------------------------
 
-    private QueueRegisters? SelectedQueue => queueSel < (uint)registers.Length ? registers[queueSel] : null;
+    /// <summary>The index of the selected queue, if there is one. Another vCPU may select another at any time: look once.</summary>
+    private int? Selected
+    {
+        get
+        {
+            uint selected = queueSel;
+            return selected < (uint)registers.Length ? (int)selected : null;
+        }
+    }
 
     /// <summary>The selected queue, if the driver may change it: a queue that is ready is frozen.</summary>
     private QueueRegisters? Configurable
     {
         get
         {
-            if (SelectedQueue is { } queue && (Status & DeviceStatus.Failed) == 0 && !IsReady((int)queueSel)) return queue;
+            if (Selected is { } index && (Status & DeviceStatus.Failed) == 0 && !IsReady(index)) return registers[index];
             CountBadAccess();
             return null;
         }
@@ -416,15 +417,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     {
         lock (lifecycle)
         {
-            if (SelectedQueue is not { } queue || !FeaturesAreSet || value > 1)
-            {
-                CountBadAccess();
-                return;
-            }
-
-            int index = (int)queueSel;
-            if (value == 0) Disable(index);
-            else if (!IsReady(index)) Enable(index, queue);
+            if (Selected is not { } index || !FeaturesAreSet || value > 1) CountBadAccess();
+            else if (value == 0) Disable(index);
+            else if (!IsReady(index)) Enable(index, registers[index]);
         }
     }
 
@@ -459,8 +454,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         lock (lifecycle)
         {
             bool allowed = (negotiated & VirtioFeature.RingReset) != 0 && FeaturesAreSet;
-            if (SelectedQueue is null || !allowed || value != 1 || !IsLive) CountBadAccess();
-            else session!.Queues[(int)queueSel].Stop();
+            if (Selected is not { } index || !allowed || value != 1) CountBadAccess();
+            else Disable(index);
         }
     }
 

@@ -15,7 +15,7 @@ public sealed class DeviceTreeWriterTests
             .BeginNode("n@1").Text("b", "x", "yz").Flag("a").EndNode()
             .EndNode()
             .Finish();
-        uint[] cells = [.. Enumerable.Range(0, blob.Length / 4).Select(n => BinaryPrimitives.ReadUInt32BigEndian(blob.AsSpan(n * 4)))];
+        uint[] cells = [.. blob.Chunk(4).Select(cell => BinaryPrimitives.ReadUInt32BigEndian(cell))];
         Assert.Equal(
             [
                 0xD00DFEED, 136, 56, 132, 40, 17, 16, 0, 4, 76, // header
@@ -34,7 +34,9 @@ public sealed class DeviceTreeWriterTests
     [Fact]
     public void Numbers_are_two_cells_and_bytes_are_padded()
     {
-        byte[] blob = new DeviceTreeWriter().BeginNode("").Numbers("n", 0x1_0000_0002).Bytes("b", [9]).EndNode().Finish();
+        byte[] blob = new DeviceTreeWriter()
+            .BeginNode("").Numbers("n", 0x1_0000_0002).Bytes("b", [9]).EndNode()
+            .Finish();
         Assert.Equal([0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 9, 0, 0, 0], blob[76..100]);
     }
 

@@ -10,7 +10,10 @@ public sealed class KernelImageTests
     public static TheoryData<byte[], string> Refusals => new()
     {
         { [], "an empty file" },
-        { [0x7F, 0x45, 0x4C, 0x46, 2, 1, .. new byte[12], 183, 0, .. new byte[80]], "an ELF file for arm64, perhaps vmlinux" },
+        {
+            [0x7F, 0x45, 0x4C, 0x46, 2, 1, .. new byte[12], 183, 0, .. new byte[80]],
+            "an ELF file for arm64, perhaps vmlinux"
+        },
         { [0x7F, 0x45, 0x4C, 0x46, 2, 1, .. new byte[12], 62, 0, .. new byte[80]], "an ELF file for x86-64" },
         { [0x7F, 0x45, 0x4C, 0x46, 2, 2, .. new byte[12], 0, 22, .. new byte[80]], "an ELF file for machine 22" },
         { [0x7F, 0x45, 0x4C, 0x46], "the beginning of an ELF file" },
@@ -76,14 +79,16 @@ public sealed class KernelImageTests
     {
         byte[] file = [.. start.Select(value => (byte)value), .. Enumerable.Repeat((byte)0xEE, 60)];
         InvalidDataException refusal = Assert.Throws<InvalidDataException>(() => KernelImage.Parse(file));
-        Assert.StartsWith("The kernel is compressed with gzip but cannot be unpacked: ", refusal.Message, StringComparison.Ordinal);
+        const string Expected = "The kernel is compressed with gzip but cannot be unpacked: ";
+        Assert.StartsWith(Expected, refusal.Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(4096ul, 0ul, 0xBul, "is a big-endian arm64 Image; the machine is little-endian.")]
     [InlineData(4096ul, 0ul, 0x4ul, "was built for pages of 16 KiB; the machine's CPU has pages of 4 KiB.")]
     [InlineData(4096ul, 0ul, 0x6ul, "was built for pages of 64 KiB; the machine's CPU has pages of 4 KiB.")]
-    [InlineData(0ul, 0ul, 0xAul, "does not say how much memory it needs (image_size is 0); Linux does since version 3.17.")]
+    [InlineData(
+        0ul, 0ul, 0xAul, "does not say how much memory it needs (image_size is 0); Linux does since version 3.17.")]
     [InlineData(4096ul, 0x200000ul, 0xAul, "has a broken header: its text_offset of 0x200000 is not below 2 MiB.")]
     public void An_image_that_cannot_run_is_refused(ulong imageSize, ulong textOffset, ulong flags, string reason)
     {

@@ -23,8 +23,9 @@ public sealed partial class MachineTreeTests
         byte[] blob = Full.ToBytes();
         (byte[] source, string warnings) = Dtc.Run("dtb", "dts", blob);
         Assert.Equal("", warnings);
-        // Without labels the compiler cannot know handles from numbers and says so: its warnings on the way back are its own.
-        // It lets names share their ends, so the table of names may be shorter; the structure is as long as ours.
+        // Without labels the compiler cannot know handles from numbers and says so: its warnings on the way back are
+        // its own. It lets names share their ends, so the table of names may be shorter; the structure is as long as
+        // ours.
         (byte[] again, _) = Dtc.Run("dts", "dtb", source);
         Assert.Equal(blob[36..40], again[36..40]);
         Assert.Equal(source, Dtc.Run("dtb", "dts", again).Output);
@@ -80,7 +81,8 @@ public sealed partial class MachineTreeTests
         Assert.Equal(64 / 4, first.Split(' ').Length);
     }
 
-    private static string Decompile(MachineTree tree) => Encoding.UTF8.GetString(Dtc.Run("dtb", "dts", tree.ToBytes()).Output);
+    private static string Decompile(MachineTree tree) =>
+        Encoding.UTF8.GetString(Dtc.Run("dtb", "dts", tree.ToBytes()).Output);
 
     private static string Seed(string source) => SeedPattern().Match(source).Groups[1].Value;
 

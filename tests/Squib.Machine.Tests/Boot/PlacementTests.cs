@@ -38,15 +38,18 @@ public sealed class PlacementTests
     public void The_smallest_machine_holds_kernel_initrd_and_tree(ulong mebibytes, bool fits)
     {
         Exception? thrown = Record.Exception(() => Placement.Find(mebibytes * MiB, Images.Kernel(28 * MiB), 6 * MiB));
-        Assert.Equal(fits, thrown is null);
-        if (!fits) Assert.Equal("The initrd of 6291456 bytes does not fit into 37 MiB of RAM: 1 MiB more are needed.", thrown!.Message);
+        const string Expected = "The initrd of 6291456 bytes does not fit into 37 MiB of RAM: 1 MiB more are needed.";
+        Assert.Equal(fits ? null : Expected, thrown?.Message);
     }
 
     [Theory]
-    [InlineData(28 * MiB, "The kernel, which needs 29360128 bytes, does not fit into 16 MiB of RAM: 16 MiB more are needed.")]
+    [InlineData(
+        28 * MiB,
+        "The kernel, which needs 29360128 bytes, does not fit into 16 MiB of RAM: 16 MiB more are needed.")]
     [InlineData(
         ulong.MaxValue,
-        "The kernel, which needs 18446744073709551615 bytes, does not fit into 16 MiB of RAM: 17592186044404 MiB more are needed.")]
+        "The kernel, which needs 18446744073709551615 bytes, does not fit into 16 MiB of RAM: "
+        + "17592186044404 MiB more are needed.")]
     public void A_kernel_that_does_not_fit_is_refused_with_what_is_missing(ulong imageSize, string message)
     {
         ArgumentException refusal =

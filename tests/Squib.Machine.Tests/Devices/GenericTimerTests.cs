@@ -23,7 +23,8 @@ public sealed class GenericTimerTests
     [InlineData(10_000_000, 16, 100)]
     [InlineData(62_500_000, 100, 100)]
     [InlineData(1_000_000_000, 3_600_000_000_000, 225_000_000_000)]
-    public void The_counter_runs_at_62_5_MHz_from_zero_whatever_the_host_counts(long frequency, long stamps, ulong ticks)
+    public void The_counter_runs_at_62_5_MHz_from_zero_whatever_the_host_counts(
+        long frequency, long stamps, ulong ticks)
     {
         ManualTime clock = new(frequency);
         GenericTimer counter = new(gic.Gic, clock);

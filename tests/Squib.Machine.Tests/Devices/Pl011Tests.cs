@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Squib.Machine.Tests.Devices;
 
-public sealed class Pl011Tests
+public sealed class Pl011Tests : IDisposable
 {
     private const uint Received = 1 << 4;
     private const uint Sent = 1 << 5;
@@ -193,7 +193,10 @@ public sealed class Pl011Tests
     public void Settings_read_back()
     {
         (uint Offset, uint Written, uint Kept)[] registers =
-            [(0x24, 13, 13), (0x28, 0xFF, 0x3F), (0x2C, 0x70, 0x70), (0x30, 0x301, 0x301), (0x34, 0x12, 0x12), (0x38, 0x50, 0x50)];
+        [
+            (0x24, 13, 13), (0x28, 0xFF, 0x3F), (0x2C, 0x70, 0x70),
+            (0x30, 0x301, 0x301), (0x34, 0x12, 0x12), (0x38, 0x50, 0x50),
+        ];
         foreach ((uint offset, uint written, uint kept) in registers)
         {
             Write(offset, written);
@@ -217,6 +220,8 @@ public sealed class Pl011Tests
 
         Assert.Equal(0x11u, Read(0xFE0));
     }
+
+    public void Dispose() => screen.Dispose();
 
     private void Open()
     {

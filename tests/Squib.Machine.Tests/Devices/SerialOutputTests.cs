@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Squib.Machine.Tests.Devices;
 
-public sealed class SerialOutputTests
+public sealed class SerialOutputTests : IDisposable
 {
     private readonly MemoryStream screen = new();
     private readonly SerialOutput output;
@@ -75,6 +75,8 @@ public sealed class SerialOutputTests
         Print("Kernel panic - not syncing\n");
         Assert.True(output.PanicSeen);
     }
+
+    public void Dispose() => screen.Dispose();
 
     private void Print(string text)
     {

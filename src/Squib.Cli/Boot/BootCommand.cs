@@ -1,0 +1,102 @@
+using System.CommandLine;
+
+namespace Squib.Cli.Boot;
+
+/// <summary>The command <c>squib boot</c>.</summary>
+internal sealed class BootCommand
+{
+    private readonly Option<string> kernel = new("--kernel")
+    {
+        Description = "The kernel: an arm64 Linux Image, or Image.gz.",
+        HelpName = "IMAGE",
+        Required = true,
+    };
+
+    private readonly Option<string?> initrd = new("--initrd")
+    {
+        Description = "The initial file system.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> append = new("--append")
+    {
+        Description = "The kernel's command line; console=ttyAMA0 and panic=1 are added where it has none of its own.",
+        HelpName = "TEXT",
+        DefaultValueFactory = _ => "",
+    };
+
+    private readonly Option<string> memory = new("--memory")
+    {
+        Description = "The size of RAM: a number of MiB, or one with the suffix K, M, G or T.",
+        HelpName = "SIZE",
+        DefaultValueFactory = _ => "512M",
+    };
+
+    private readonly Option<string[]> drive = new("--drive")
+    {
+        Description = "A disk with its raw image: file=PATH[,ro][,serial=TEXT]. May be given again for the next disk.",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string> console = new("--console")
+    {
+        Description = "A virtio console and where it leads: stdio, file=PATH or off.",
+        HelpName = "WHERE",
+        DefaultValueFactory = _ => "off",
+    };
+
+    private readonly Option<string?> serial = new("--serial")
+    {
+        Description = "Where the serial line leads: stdio, file=PATH or off. [default: stdio, unless the console is there]",
+        HelpName = "WHERE",
+    };
+
+    private readonly Option<bool> rng = new("--rng") { Description = "An entropy device." };
+
+    private readonly Option<bool> stats = new("--stats")
+    {
+        Description = "Print on standard error what the machine did.",
+    };
+
+    private BootCommand()
+    {
+    }
+
+    /// <summary>Creates the command.</summary>
+    /// <param name="streams">What it reads and writes.</param>
+    public static Command Create(HostStreams streams)
+    {
+        BootCommand self = new();
+        Command command = new("boot", "Boots a kernel. On the keyboard: Ctrl-A x ends, Ctrl-A h helps.")
+        {
+            self.kernel, self.initrd, self.append, self.memory, self.drive, self.console, self.serial, self.rng, self.stats,
+        };
+        command.SetAction(result => BootRun.Execute(self.Read(result), streams));
+        return command;
+    }
+
+    private BootOptions Read(ParseResult result)
+    {
+        StreamTarget consoleTarget = StreamTarget.Parse("--console", result.GetRequiredValue(console));
+        bool consoleIsStdio = consoleTarget.Kind == StreamKind.Stdio;
+        StreamTarget serialTarget = result.GetValue(serial) is { } text ? StreamTarget.Parse("--serial", text)
+            : consoleIsStdio ? StreamTarget.Off : StreamTarget.Stdio;
+        if (consoleIsStdio && serialTarget.Kind == StreamKind.Stdio)
+            throw new UserErrorException("--console and --serial cannot both be stdio; set one to file=PATH or off.");
+        return new()
+        {
+            KernelPath = result.GetRequiredValue(kernel),
+            InitrdPath = result.GetValue(initrd),
+            CommandLine = result.GetRequiredValue(append),
+            MemoryBytes = ByteSize.Parse(result.GetRequiredValue(memory)),
+            Drives = [.. result.GetRequiredValue(drive).Select(DriveOptions.Parse)],
+            Console = consoleTarget,
+            Serial = serialTarget,
+            Rng = result.GetValue(rng),
+            Stats = result.GetValue(stats),
+        };
+    }
+}

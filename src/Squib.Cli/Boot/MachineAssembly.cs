@@ -1,0 +1,137 @@
+using Squib.Machine;
+using Squib.Virtio.Devices.Block;
+using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Host;
+using Squib.Virtio.Memory;
+using Squib.Virtio.Transport;
+using ArmMachine = Squib.Machine.Machine;
+
+namespace Squib.Cli.Boot;
+
+/// <summary>A machine with its memory, devices and open files, put together from a plan: the one place that does so.</summary>
+internal sealed class MachineAssembly : IDisposable
+{
+    private readonly List<IDisposable> owned = [];
+    private readonly List<AttachedDevice> devices = [];
+
+    private MachineAssembly(MachinePlan plan)
+    {
+        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1);
+        if (wanted > SlotAllocator.Count)
+            throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
+        try
+        {
+            BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
+            Machine = Own(CreateMachine(plan, Own(ReserveMemory(plan.MemoryBytes))));
+            if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
+            AttachAll(disks, plan.Rng);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The machine, not started.</summary>
+    public ArmMachine Machine { get; }
+
+    /// <summary>Its virtio devices in the order of their slots.</summary>
+    public IReadOnlyList<AttachedDevice> Devices => devices;
+
+    /// <summary>The virtio console, or null.</summary>
+    public ConsoleDevice? Console { get; }
+
+    /// <summary>Puts a machine together.</summary>
+    /// <param name="plan">What it is to be made of.</param>
+    /// <exception cref="UserErrorException">Something of it cannot be used or does not fit.</exception>
+    public static MachineAssembly Build(MachinePlan plan) => new(plan);
+
+    /// <summary>Stops the machine and closes everything that was opened for it.</summary>
+    public void Dispose()
+    {
+        // The last opened first: the machine ends before its memory goes.
+        for (int i = owned.Count - 1; i >= 0; i--) owned[i].Dispose();
+        owned.Clear();
+    }
+
+    private static MappedMemory ReserveMemory(long bytes)
+    {
+        const long Granule = 2 << 20;
+        if (bytes <= 0 || bytes % Granule != 0)
+            throw new UserErrorException($"RAM of {bytes} bytes is not possible: the size is a multiple of 2 MiB and not zero.");
+        try
+        {
+            return new(bytes);
+        }
+        catch (InsufficientMemoryException error)
+        {
+            throw new UserErrorException(error.Message, error);
+        }
+    }
+
+    private static ArmMachine CreateMachine(MachinePlan plan, MappedMemory ram)
+    {
+        ulong at = MemoryMap.RamStart;
+        List<GuestRegion> regions = [];
+        foreach (Memory<byte> piece in ram.Pieces)
+        {
+            regions.Add(new(at, piece));
+            at += (ulong)piece.Length;
+        }
+
+        try
+        {
+            return new(new MachineOptions
+            {
+                Memory = new(regions),
+                Kernel = plan.Kernel,
+                Initrd = plan.Initrd,
+                CommandLine = plan.CommandLine,
+                SerialOutput = plan.SerialOutput,
+            });
+        }
+        catch (ArgumentException error)
+        {
+            throw new UserErrorException(error.Message, error);
+        }
+    }
+
+    private static ConsoleOptions ConsoleSize() =>
+        TerminalSize.TryGet(out ushort columns, out ushort rows) ? new() { Columns = columns, Rows = rows } : new();
+
+    private BlockDevice OpenDisk(DriveOptions drive)
+    {
+        FileBlockBackend backend = HostFile.OpenImage(drive);
+        Own(new AsyncOwned(backend));
+        return new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly });
+    }
+
+    // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
+    private void AttachAll(BlockDevice[] disks, bool rng)
+    {
+        if (disks.Length > 0) Attach("block 0", disks[0]);
+        if (rng) Attach("rng", new RngDevice());
+        if (Console is not null) Attach("console", Console);
+        for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);
+    }
+
+    private void Attach(string name, IVirtioDevice device)
+    {
+        ObservedDevice observed = new(device);
+        devices.Add(new(name, observed, Machine.Attach(observed)));
+    }
+
+    private T Own<T>(T resource) where T : IDisposable
+    {
+        owned.Add(resource);
+        return resource;
+    }
+
+    /// <summary>Disposes of what has no synchronous way to do so; a disk's file closes at once.</summary>
+    private sealed class AsyncOwned(IAsyncDisposable resource) : IDisposable
+    {
+        public void Dispose() => resource.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+}

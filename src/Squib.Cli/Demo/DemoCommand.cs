@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Squib.Cli.Guest;
+
+namespace Squib.Cli.Demo;
+
+/// <summary>The command <c>squib demo</c>.</summary>
+internal static class DemoCommand
+{
+    /// <summary>Creates the command.</summary>
+    /// <param name="streams">What it reads and writes.</param>
+    public static Command Create(HostStreams streams)
+    {
+        Option<string> flavour = new("--flavour")
+        {
+            Description = "Which of Debian's kernels: cloud-arm64 or arm64.",
+            DefaultValueFactory = _ => GuestFlavour.Cloud.Name,
+        };
+        flavour.AcceptOnlyFromAmong(GuestFlavour.Cloud.Name, GuestFlavour.Generic.Name);
+        Command command = new("demo", "Fetches Debian's arm64 kernel, boots it and has its drivers test every device.")
+        {
+            flavour,
+        };
+        command.SetAction(result => DemoRun.Execute(new(result.GetRequiredValue(flavour)), streams));
+        return command;
+    }
+}

@@ -1,0 +1,17 @@
+namespace Squib.Cli;
+
+/// <summary>What the process answers to its caller.</summary>
+internal static class ExitCode
+{
+    /// <summary>The guest ended as it should: it powered off, or the user ended it.</summary>
+    public const int Success = 0;
+
+    /// <summary>A row of the demo's table failed.</summary>
+    public const int Failed = 1;
+
+    /// <summary>What the user gave cannot be used; one line on standard error says why.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>The guest's kernel panicked.</summary>
+    public const int Panic = 3;
+}

@@ -1,0 +1,133 @@
+using System.Formats.Tar;
+
+namespace Squib.Cli.Guest;
+
+/// <summary>Guests fetched once and kept in a folder of the user's.</summary>
+/// <remarks>
+/// A guest is put together in a temporary folder and moved to its name when it is complete, under a lock: an interrupted
+/// run leaves nothing that a later one would take for a guest.
+/// </remarks>
+internal sealed class GuestCache(string folder, ProgressLine progress)
+{
+    private const string ByHand =
+        "Boot a kernel and an initrd of your own instead: squib boot --kernel IMAGE --initrd FILE";
+
+    private const string Userland = "busybox-static";
+
+    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The folder that the desktop's rules name for caches: <c>$XDG_CACHE_HOME/squib</c> or <c>~/.cache/squib</c>.</summary>
+    public static string DefaultFolder
+    {
+        get
+        {
+            string? caches = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+            if (string.IsNullOrEmpty(caches) || !Path.IsPathRooted(caches))
+                caches = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+            return Path.Combine(caches, "squib");
+        }
+    }
+
+    /// <summary>Finds a guest, fetching it where it is not there or not complete.</summary>
+    /// <param name="flavour">Which kernel.</param>
+    /// <exception cref="UserErrorException">It cannot be fetched.</exception>
+    public CachedGuest Get(GuestFlavour flavour)
+    {
+        CachedGuest guest = new(Path.Combine(folder, "guests", flavour.Name));
+        if (guest.IsComplete()) return guest;
+        try
+        {
+            Directory.CreateDirectory(folder);
+            using FileStream held = TakeLock();
+            if (!guest.IsComplete()) Fetch(flavour, guest);
+            return guest;
+        }
+        catch (UserErrorException error)
+        {
+            progress.Clear();
+            throw new UserErrorException($"The guest cannot be fetched: {error.Message} {ByHand}", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            progress.Clear();
+            throw new UserErrorException($"The guest cannot be kept in {folder}: {error.Message} {ByHand}", error);
+        }
+    }
+
+    private FileStream TakeLock()
+    {
+        while (true)
+        {
+            try
+            {
+                return new(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (File.Exists(Path.Combine(folder, "lock")))
+            {
+                progress.Show("waiting for another squib that fetches the guest");
+                Thread.Sleep(LockPoll);
+            }
+        }
+    }
+
+    private void Fetch(GuestFlavour flavour, CachedGuest guest)
+    {
+        // Whoever holds the lock may clear away what an interrupted run has left.
+        string work = Path.Combine(folder, "unfinished");
+        if (Directory.Exists(work)) Directory.Delete(work, recursive: true);
+        Directory.CreateDirectory(Path.Combine(work, "guest", "modules"));
+
+        AptPackages apt = new(Path.Combine(folder, "apt"));
+        string complaint = apt.Update(share => progress.Show("fetching the package lists", share));
+        string kernel = apt.FindDependency(flavour.MetaPackage, "linux-image-")
+            ?? throw NoPackage(flavour.MetaPackage, complaint);
+
+        CachedGuest unfinished = new(Path.Combine(work, "guest"));
+        string[] packages = [Download(apt, kernel, work), Download(apt, Userland, work)];
+        progress.Show("unpacking the kernel and its modules");
+        foreach (string package in packages) AptPackages.Unpack(package, (name, entry) => Pick(name, entry, unfinished));
+        Require(unfinished.KernelPath, kernel);
+        Require(unfinished.BusyboxPath, Userland);
+        unfinished.WriteManifest(packages.Select(path => Path.GetFileName(path)));
+
+        Directory.CreateDirectory(Path.GetDirectoryName(guest.Folder)!);
+        if (Directory.Exists(guest.Folder)) Directory.Delete(guest.Folder, recursive: true);
+        Directory.Move(unfinished.Folder, guest.Folder);
+        Directory.Delete(work, recursive: true);
+        progress.Clear();
+    }
+
+    private string Download(AptPackages apt, string package, string work)
+    {
+        (string? path, string error) = apt.Download(package, work, share => progress.Show($"fetching {package}", share));
+        return path ?? throw new UserErrorException(
+            $"apt-get cannot download {package} ({AptPackages.FirstLine(error)}).");
+    }
+
+    private static UserErrorException NoPackage(string package, string complaint)
+    {
+        string why = AptPackages.FirstLine(complaint);
+        return new(complaint.Contains("Failed to fetch", StringComparison.Ordinal)
+            ? $"apt-get does not reach the package sources of this host ({why})."
+            : $"apt-get finds no package {package} for arm64{(why.Length > 0 ? $" ({why})" : "")}; it is one of Debian's.");
+    }
+
+    private static void Pick(string name, TarEntry entry, CachedGuest guest)
+    {
+        string file = Path.GetFileName(name);
+        string module = file.EndsWith(".ko", StringComparison.Ordinal) ? file[..^3]
+            : file.EndsWith(".ko.xz", StringComparison.Ordinal) ? file[..^6] : "";
+        if (name.StartsWith("boot/vmlinuz-", StringComparison.Ordinal))
+            entry.ExtractToFile(guest.KernelPath, overwrite: true);
+        else if (name.EndsWith("bin/busybox", StringComparison.Ordinal))
+            entry.ExtractToFile(guest.BusyboxPath, overwrite: true);
+        else if (GuestFlavour.Modules.Contains(module))
+            entry.ExtractToFile(Path.Combine(guest.ModulesFolder, file), overwrite: true);
+    }
+
+    private static void Require(string path, string package)
+    {
+        if (!File.Exists(path))
+            throw new UserErrorException($"The package {package} holds no {Path.GetFileName(path)}.");
+    }
+}

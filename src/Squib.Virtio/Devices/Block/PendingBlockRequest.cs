@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using Squib.Virtio.Queues;
+
+namespace Squib.Virtio.Devices.Block;
+
+/// <summary>A request that its backend has not completed yet: it answers the driver when the backend does.</summary>
+/// <remarks>The object serves again for other requests of its queue, so that a request allocates nothing.</remarks>
+internal sealed class PendingBlockRequest
+{
+    private readonly BlockQueue owner;
+    private readonly Action completed;
+    private ConfiguredValueTaskAwaitable<BlockStatus>.ConfiguredValueTaskAwaiter awaiter;
+    private DescriptorChain? chain;
+    private BlockImage? image;
+    private BlockRequestType type;
+
+    internal PendingBlockRequest(BlockQueue owner)
+    {
+        this.owner = owner;
+        completed = Complete;
+    }
+
+    /// <summary>The next object in the list of free ones.</summary>
+    internal PendingBlockRequest? Next { get; set; }
+
+    internal void Start(ValueTask<BlockStatus> pending, BlockRequestType type, DescriptorChain chain, BlockImage image)
+    {
+        this.chain = chain;
+        this.image = image;
+        this.type = type;
+        awaiter = pending.ConfigureAwait(false).GetAwaiter();
+        // Last: the backend may be done by now and complete at once, on another thread.
+        awaiter.UnsafeOnCompleted(completed);
+    }
+
+    private void Complete()
+    {
+        BlockStatus status;
+        try
+        {
+            status = awaiter.GetResult();
+        }
+        catch (Exception)
+        {
+            // What a backend throws is its own; the driver is told that the request failed, and the device lives on.
+            status = BlockStatus.IoError;
+        }
+
+        DescriptorChain done = chain!;
+        BlockImage used = image!;
+        BlockRequestType served = type;
+        awaiter = default;
+        chain = null;
+        image = null;
+        owner.Recycle(this);
+        owner.Answer(done, served, status);
+        used.Release();
+        owner.Return(done);
+    }
+}

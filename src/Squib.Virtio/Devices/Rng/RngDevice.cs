@@ -1,0 +1,91 @@
+using Squib.Virtio.Queues;
+using Squib.Virtio.Transport;
+
+namespace Squib.Virtio.Devices.Rng;
+
+/// <summary>A source of random bytes for the guest (virtio 1.2, 5.4).</summary>
+public sealed class RngDevice : IVirtioDevice
+{
+    private readonly RngOptions options;
+    private long requests;
+    private long bytes;
+    private long failures;
+
+    /// <summary>Makes an entropy device.</summary>
+    /// <param name="options">Where the bytes come from and how many at once; by default the operating system's generator.</param>
+    /// <exception cref="ArgumentException">An option is out of its limits.</exception>
+    public RngDevice(RngOptions? options = null)
+    {
+        this.options = options ?? new();
+        ArgumentNullException.ThrowIfNull(this.options.Source, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(this.options.MaxRequestBytes, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfZero(this.options.QueueSize, nameof(options));
+        QueueSizes = [this.options.QueueSize];
+    }
+
+    /// <inheritdoc/>
+    public DeviceType Type => DeviceType.Entropy;
+
+    /// <inheritdoc/>
+    public ulong Features => 0;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ushort> QueueSizes { get; }
+
+    /// <inheritdoc/>
+    public ConfigSpace Config { get; } = new();
+
+    /// <summary>The number of requests so far.</summary>
+    public long Requests => Volatile.Read(ref requests);
+
+    /// <summary>The number of bytes given so far.</summary>
+    public long Bytes => Volatile.Read(ref bytes);
+
+    /// <summary>The number of requests that got nothing so far, because the source failed or the driver lent no room.</summary>
+    public long Failures => Volatile.Read(ref failures);
+
+    /// <inheritdoc/>
+    public async Task RunAsync(DriverSession session, CancellationToken reset)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        Virtqueue queue = session.Queues[0];
+        while (await queue.WaitAsync().ConfigureAwait(false)) ServeBatch(queue);
+    }
+
+    private void ServeBatch(Virtqueue queue)
+    {
+        using QueueBatch batch = queue.BeginBatch();
+        while (batch.TryTake(out DescriptorChain? chain))
+        {
+            requests++;
+            if (!TryFill(chain.Writable)) failures++;
+            batch.Return(chain);
+        }
+    }
+
+    private bool TryFill(WritableSegments destination)
+    {
+        long left = Math.Min(destination.Length, options.MaxRequestBytes);
+        if (left == 0) return false;
+        while (left > 0)
+        {
+            Span<byte> piece = destination.First;
+            if (piece.Length > left) piece = piece[..(int)left];
+            try
+            {
+                options.Source(piece);
+            }
+            catch (Exception)
+            {
+                // Half a request of random bytes is worth having; none at all shows as length 0.
+                return false;
+            }
+
+            destination.Advance(piece.Length);
+            bytes += piece.Length;
+            left -= piece.Length;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,16 @@
+using System.Security.Cryptography;
+
+namespace Squib.Virtio.Devices.Rng;
+
+/// <summary>What an entropy device gives.</summary>
+public sealed record RngOptions
+{
+    /// <summary>The source of the bytes; by default the operating system's generator.</summary>
+    public EntropySource Source { get; init; } = RandomNumberGenerator.Fill;
+
+    /// <summary>The most bytes for one request, not 0: a driver may ask for gigabytes.</summary>
+    public int MaxRequestBytes { get; init; } = 65_536;
+
+    /// <summary>The largest size of the queue.</summary>
+    public ushort QueueSize { get; init; } = 64;
+}

@@ -1,0 +1,71 @@
+using Squib.Cli.Demo;
+using Xunit;
+
+namespace Squib.Boot.Tests.Demo;
+
+public sealed class DemoVerdictTests
+{
+    private const string Negotiated = "; features=VERSION_1,EVENT_IDX,INDIRECT_DESC,FLUSH";
+
+    [Fact]
+    public void A_device_that_the_guest_found_well_is_ok()
+    {
+        DemoRow row = Verdict("SELFTEST rng ok virtio_rng.0: 512 bytes" + Negotiated).Judge("rng");
+        Assert.True(row.Ok);
+        Assert.Contains("INDIRECT_DESC", row.Features);
+    }
+
+    [Theory]
+    [InlineData("SELFTEST rng fail not random" + Negotiated)]
+    [InlineData("SELFTEST rng absent no virtio device of type 4")]
+    [InlineData("SELFTEST rng ok fine; features=VERSION_1,EVENT_IDX")]
+    [InlineData("SELFTEST console ok another device" + Negotiated)]
+    public void A_device_that_failed_is_missing_or_negotiated_too_little_is_not_ok(string line) =>
+        Assert.False(Verdict(line).Judge("rng").Ok);
+
+    [Fact]
+    public void The_scratch_disk_is_ok_if_the_host_finds_the_pattern_in_its_image()
+    {
+        using TemporaryFolder folder = new();
+        string image = folder.File("scratch.img");
+        DemoDisk.CreateEmpty(image, 4 << 20);
+        DemoVerdict verdict = Verdict("SELFTEST block ok vda serial=scratch sectors=8192: written" + Negotiated);
+        DemoRow row = verdict.JudgeScratch("scratch", image);
+        Assert.False(row.Ok);
+        Assert.Contains("sector 7680", row.Did, StringComparison.Ordinal);
+
+        using (FileStream file = new(image, FileMode.Open))
+        {
+            file.Position = 7680 * DemoDisk.SectorBytes;
+            for (long sector = 7680; sector < 8192; sector++) file.Write(DemoDisk.ExpectedSector(sector));
+        }
+
+        Assert.True(verdict.JudgeScratch("scratch", image).Ok);
+    }
+
+    [Fact]
+    public void The_read_only_disk_is_ok_if_the_guest_read_what_the_host_has_put_there()
+    {
+        using TemporaryFolder folder = new();
+        string sum = DemoDisk.CreateRandom(folder.File("readonly.img"), 1 << 20);
+        string line = $"SELFTEST block ok vdb serial=readonly sectors=2048: 256 KiB read (sum {sum}){Negotiated}";
+        Assert.True(Verdict(line).JudgeReadOnly("readonly", sum).Ok);
+        Assert.False(Verdict(line).JudgeReadOnly("readonly", "0123456789abcdef").Ok);
+    }
+
+    [Fact]
+    public void The_table_has_a_row_for_each_device_in_110_columns()
+    {
+        string table = DemoTable.Format(
+        [
+            new("rng", string.Concat(Enumerable.Repeat("bytes read ", 20)), ["VERSION_1", "EVENT_IDX"], true),
+            new("console", "no result from the guest", [], false),
+        ]);
+        string[] lines = table.Split(Environment.NewLine);
+        Assert.All(lines, line => Assert.True(line.Length <= 110, line));
+        Assert.Matches(@"^rng +bytes .* VERSION_1 EVENT_IDX +ok$", lines[2]);
+        Assert.Contains(lines, line => line.EndsWith(" failed", StringComparison.Ordinal));
+    }
+
+    private static DemoVerdict Verdict(string line) => new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()]);
+}
