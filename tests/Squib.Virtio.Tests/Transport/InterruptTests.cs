@@ -104,7 +104,7 @@ public sealed class InterruptTests
         {
             while (!end.IsCancellationRequested) device.Config.Update(0, [9]);
         });
-        for (int i = 0; i < 3000; i++)
+        for (int i = 0; i < LongRun.Rounds(2000, 50_000); i++)
         {
             Assert.True(driver.Probe());
             driver.SetDriverOk();
@@ -131,7 +131,7 @@ public sealed class InterruptTests
         DriverQueue queue = driver.Start()!;
         int reaped = 0;
         int submitted = 0;
-        for (; reaped < 30_000;)
+        while (reaped < LongRun.Rounds(2000, 200_000))
         {
             while (queue.InFlight < 4)
             {
