@@ -1,6 +1,8 @@
 using System.Globalization;
+using Squib.Virtio.Devices.Balloon;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Mem;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Transport;
 
@@ -34,6 +36,8 @@ internal static class RunStatistics
         BlockDevice block => block.Counters.BytesRead + block.Counters.BytesWritten,
         RngDevice rng => rng.Bytes,
         ConsoleDevice console => console.Ports.Sum(port => port.InputBytes + port.OutputBytes),
+        BalloonDevice balloon => balloon.Counters.DiscardedBytes,
+        MemDevice mem => mem.PluggedBytes,
         _ => 0,
     };
 }
