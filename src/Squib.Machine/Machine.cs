@@ -29,8 +29,10 @@ public sealed class Machine : IDisposable
     private readonly List<CountedDevice> counted = [];
     private readonly List<VirtioMmioTransport> transports = [];
     private readonly Lock running = new();
+    private readonly Lock life = new();
     private int exit = NotEnded;
     private bool started;
+    private bool disposed;
 
     /// <summary>Puts a machine together around the software's CPU.</summary>
     /// <param name="options">What it is made of.</param>
@@ -149,6 +151,8 @@ public sealed class Machine : IDisposable
             foreach (VirtioMmioTransport transport in transports)
                 transport.DisposeAsync().AsTask().GetAwaiter().GetResult();
             transports.Clear();
+            gic.Disconnect();
+            lock (life) disposed = true;
             vcpu.Dispose();
         }
     }
@@ -220,7 +224,11 @@ public sealed class Machine : IDisposable
     private void End(MachineExit how)
     {
         Interlocked.CompareExchange(ref exit, (int)how, NotEnded);
-        vcpu.Stop();
+        lock (life)
+        {
+            // Whoever stops the machine may be late; the CPU's memory is gone then.
+            if (!disposed) vcpu.Stop();
+        }
     }
 
     /// <summary>What answers the CPU: the timer first, because its counter is read by the million.</summary>

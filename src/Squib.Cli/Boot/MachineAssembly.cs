@@ -117,7 +117,11 @@ internal sealed class MachineAssembly : IDisposable
         for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);
     }
 
-    private void Attach(string name, IVirtioDevice device) => devices.Add(new(name, Machine.Attach(device)));
+    private void Attach(string name, IVirtioDevice device)
+    {
+        ObservedDevice observed = new(device);
+        devices.Add(new(name, observed, Machine.Attach(observed)));
+    }
 
     private T Own<T>(T resource) where T : IDisposable
     {

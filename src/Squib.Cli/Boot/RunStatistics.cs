@@ -2,7 +2,6 @@ using System.Globalization;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
 using Squib.Virtio.Devices.Rng;
-using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
@@ -23,11 +22,10 @@ internal static class RunStatistics
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"MMIO exits {assembly.Machine.MmioExits}"));
         foreach (AttachedDevice device in assembly.Devices)
         {
-            IReadOnlyList<Virtqueue> queues = device.Transport.Session?.Queues ?? [];
+            (long notifications, long requests) = device.Observed.Counts;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{device.Name}: notifications {queues.Sum(queue => queue.Notifications)}, "
-                + $"requests {queues.Sum(queue => queue.ChainsTaken)}, bytes {CountBytes(device.Transport.Device)}, "
-                + $"interrupts {device.Transport.Interrupts}"));
+                $"{device.Name}: notifications {notifications}, requests {requests}, "
+                + $"bytes {CountBytes(device.Observed.Inner)}, interrupts {device.Transport.Interrupts}"));
         }
     }
 

@@ -78,7 +78,7 @@ public readonly struct ReadableSegments
         {
             c.Cursor.ReadOffset += bytes;
         }
-        else
+        else if (bytes > 0)
         {
             c.Cursor.ReadOffset = 0;
             c.Cursor.ReadIndex++;

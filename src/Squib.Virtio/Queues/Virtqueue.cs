@@ -240,10 +240,17 @@ public sealed class Virtqueue
         current = unused;
         taken += count;
         takenThisTurn += count;
-        if (Volatile.Read(ref returned) is not null) DrainReturned();
-        if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
-        else if (now.Publish()) Interrupt();
-        Leave();
+        try
+        {
+            if (Volatile.Read(ref returned) is not null) DrainReturned();
+            if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
+            else if (now.Publish()) Interrupt();
+        }
+        finally
+        {
+            // Whatever a log, an interrupt controller or a device does wrong, a reset must find the ring free.
+            Leave();
+        }
     }
 
     // --- ownership of the ring --------------------------------------------------------------------------------------------------

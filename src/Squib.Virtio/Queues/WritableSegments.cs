@@ -127,7 +127,7 @@ public readonly struct WritableSegments
         {
             c.Cursor.WriteOffset += bytes;
         }
-        else
+        else if (bytes > 0)
         {
             c.Cursor.WriteOffset = 0;
             c.Cursor.WriteIndex++;
