@@ -2,6 +2,7 @@ using Squib.Machine;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
 using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Host;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Transport;
@@ -17,7 +18,7 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1);
+        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.Vsock is null ? 0 : 1) + (plan.ConsoleOutput is null ? 0 : 1);
         if (wanted > SlotAllocator.Count)
             throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
         try
@@ -25,6 +26,7 @@ internal sealed class MachineAssembly : IDisposable
             BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
             Machine = Own(CreateMachine(plan, Own(ReserveMemory(plan.MemoryBytes))));
             if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
+            if (plan.Vsock is not null) Vsock = OpenVsock(plan.Vsock);
             AttachAll(disks, plan.Rng);
         }
         catch
@@ -42,6 +44,9 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>The virtio console, or null.</summary>
     public ConsoleDevice? Console { get; }
+
+    /// <summary>The socket device, or null.</summary>
+    public VsockDevice? Vsock { get; }
 
     /// <summary>Puts a machine together.</summary>
     /// <param name="plan">What it is to be made of.</param>
@@ -108,10 +113,27 @@ internal sealed class MachineAssembly : IDisposable
         return new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly });
     }
 
+    private VsockDevice OpenVsock(GuestSocketOptions vsock)
+    {
+        VsockDevice device = new(new() { GuestCid = vsock.Cid });
+        if (vsock.Path is null) return device;
+        try
+        {
+            Own(new AsyncOwned(UnixVsockBackend.Open(device, vsock.Path)));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException(error.Message, error);
+        }
+
+        return device;
+    }
+
     // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
     private void AttachAll(BlockDevice[] disks, bool rng)
     {
         if (disks.Length > 0) Attach("block 0", disks[0]);
+        if (Vsock is not null) Attach("vsock", Vsock);
         if (rng) Attach("rng", new RngDevice());
         if (Console is not null) Attach("console", Console);
         for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);

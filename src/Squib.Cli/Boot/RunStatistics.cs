@@ -2,6 +2,7 @@ using System.Globalization;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
 using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
@@ -33,6 +34,7 @@ internal static class RunStatistics
     {
         BlockDevice block => block.Counters.BytesRead + block.Counters.BytesWritten,
         RngDevice rng => rng.Bytes,
+        VsockDevice vsock => vsock.Counters.BytesFromGuest + vsock.Counters.BytesToGuest,
         ConsoleDevice console => console.Ports.Sum(port => port.InputBytes + port.OutputBytes),
         _ => 0,
     };
