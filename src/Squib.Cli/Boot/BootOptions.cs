@@ -27,6 +27,9 @@ internal sealed record BootOptions
     /// <summary>Where the PL011 serial line leads.</summary>
     public StreamTarget Serial { get; init; } = StreamTarget.Stdio;
 
+    /// <summary>The socket device; null for none.</summary>
+    public GuestSocketOptions? Vsock { get; init; }
+
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
 

@@ -2,6 +2,7 @@ using Squib.Machine;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
 using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Host;
 using Squib.Virtio.Transport;
 using ArmMachine = Squib.Machine.Machine;
@@ -16,7 +17,8 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1) + plan.MemoryDevices.Count;
+        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.Vsock is null ? 0 : 1) + (plan.ConsoleOutput is null ? 0 : 1)
+            + plan.MemoryDevices.Count;
         if (wanted > SlotAllocator.Count)
             throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
         try
@@ -25,6 +27,7 @@ internal sealed class MachineAssembly : IDisposable
             MemoryDevices = Own(new MemoryDevices(plan.MemoryDevices, Own(ReserveMemory(plan.MemoryBytes))));
             Machine = Own(CreateMachine(plan, MemoryDevices));
             if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
+            if (plan.Vsock is not null) Vsock = OpenVsock(plan.Vsock);
             AttachAll(disks, plan.Rng);
         }
         catch
@@ -45,6 +48,9 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>The virtio console, or null.</summary>
     public ConsoleDevice? Console { get; }
+
+    /// <summary>The socket device, or null.</summary>
+    public VsockDevice? Vsock { get; }
 
     /// <summary>Puts a machine together.</summary>
     /// <param name="plan">What it is to be made of.</param>
@@ -105,10 +111,27 @@ internal sealed class MachineAssembly : IDisposable
         return new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly });
     }
 
+    private VsockDevice OpenVsock(GuestSocketOptions vsock)
+    {
+        VsockDevice device = new(new() { GuestCid = vsock.Cid });
+        if (vsock.Path is null) return device;
+        try
+        {
+            Own(new AsyncOwned(UnixVsockBackend.Open(device, vsock.Path)));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException(error.Message, error);
+        }
+
+        return device;
+    }
+
     // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
     private void AttachAll(BlockDevice[] disks, bool rng)
     {
         if (disks.Length > 0) Attach("block 0", disks[0]);
+        if (Vsock is not null) Attach("vsock", Vsock);
         if (MemoryDevices.Balloon is { } balloon) Attach("balloon", balloon);
         if (rng) Attach("rng", new RngDevice());
         if (Console is not null) Attach("console", Console);

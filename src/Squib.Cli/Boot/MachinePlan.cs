@@ -23,6 +23,9 @@ internal sealed record MachinePlan
     /// <summary>Where a virtio console's output goes; null for no console.</summary>
     public Stream? ConsoleOutput { get; init; }
 
+    /// <summary>The socket device; null for none.</summary>
+    public GuestSocketOptions? Vsock { get; init; }
+
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
 

@@ -4,6 +4,7 @@ using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
 using Squib.Virtio.Devices.Mem;
 using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
@@ -35,6 +36,7 @@ internal static class RunStatistics
     {
         BlockDevice block => block.Counters.BytesRead + block.Counters.BytesWritten,
         RngDevice rng => rng.Bytes,
+        VsockDevice vsock => vsock.Counters.BytesFromGuest + vsock.Counters.BytesToGuest,
         ConsoleDevice console => console.Ports.Sum(port => port.InputBytes + port.OutputBytes),
         BalloonDevice balloon => balloon.Counters.DiscardedBytes,
         MemDevice mem => mem.PluggedBytes,
