@@ -54,6 +54,15 @@ internal sealed class BootCommand
         HelpName = "WHERE",
     };
 
+    private readonly Option<string[]> net = new("--net")
+    {
+        Description = "A network card: tap=NAME, socket=PATH or passt, then [,mac=ADDRESS][,mtu=BYTES]. May be given again.",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [],
+    };
+
     private readonly Option<bool> rng = new("--rng") { Description = "An entropy device." };
 
     private readonly Option<bool> stats = new("--stats")
@@ -72,7 +81,7 @@ internal sealed class BootCommand
         BootCommand self = new();
         Command command = new("boot", "Boots a kernel. On the keyboard: Ctrl-A x ends, Ctrl-A h helps.")
         {
-            self.kernel, self.initrd, self.append, self.memory, self.drive, self.console, self.serial, self.rng, self.stats,
+            self.kernel, self.initrd, self.append, self.memory, self.drive, self.net, self.console, self.serial, self.rng, self.stats,
         };
         command.SetAction(result => BootRun.Execute(self.Read(result), streams));
         return command;
@@ -93,6 +102,7 @@ internal sealed class BootCommand
             CommandLine = result.GetRequiredValue(append),
             MemoryBytes = ByteSize.Parse(result.GetRequiredValue(memory)),
             Drives = [.. result.GetRequiredValue(drive).Select(DriveOptions.Parse)],
+            NetCards = [.. result.GetRequiredValue(net).Select(NetCardOptions.Parse)],
             Console = consoleTarget,
             Serial = serialTarget,
             Rng = result.GetValue(rng),

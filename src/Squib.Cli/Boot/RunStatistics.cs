@@ -1,6 +1,7 @@
 using System.Globalization;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Net;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Transport;
 
@@ -32,6 +33,7 @@ internal static class RunStatistics
     private static long CountBytes(IVirtioDevice device) => device switch
     {
         BlockDevice block => block.Counters.BytesRead + block.Counters.BytesWritten,
+        NetDevice net => net.Counters.BytesSent + net.Counters.BytesReceived,
         RngDevice rng => rng.Bytes,
         ConsoleDevice console => console.Ports.Sum(port => port.InputBytes + port.OutputBytes),
         _ => 0,
