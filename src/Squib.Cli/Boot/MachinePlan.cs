@@ -20,6 +20,9 @@ internal sealed record MachinePlan
     /// <summary>The disks.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
+    /// <summary>The network cards.</summary>
+    public IReadOnlyList<NetCardOptions> NetCards { get; init; } = [];
+
     /// <summary>Where a virtio console's output goes; null for no console.</summary>
     public Stream? ConsoleOutput { get; init; }
 
