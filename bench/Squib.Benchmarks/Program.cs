@@ -1,5 +1,6 @@
 using Squib.Benchmarks;
 using Squib.Benchmarks.Block;
+using Squib.Benchmarks.Boot;
 using Squib.Benchmarks.Ring;
 
 bool quick = args.Contains("--quick");
@@ -9,13 +10,25 @@ switch (args.FirstOrDefault())
         List<string> lines = [.. RingBenchmark.Run(quick), .. RegisterBenchmark.Run(quick), .. BlockBenchmark.Run(quick)];
         if (!quick) Report.Write("ring", lines);
         return 0;
+    case "boot":
+        List<string> boots = BootBenchmark.Run(quick);
+        if (!quick) Report.Write("boot", boots);
+        return 0;
     case "register":
         RegisterBenchmark.Run(quick);
         return 0;
     case "block":
         BlockBenchmark.Run(quick);
         return 0;
+    case "ring-one":
+        using (RingRun run = new(args[1] == "packed", 1))
+        {
+            run.Verify(args[2][0] - '0');
+            for (int i = 0; i < 10; i++) Console.WriteLine(run.Measure(args[2][0] - '0', 300));
+        }
+
+        return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|register|block [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block [--quick]");
         return 2;
 }

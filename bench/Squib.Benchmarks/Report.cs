@@ -3,12 +3,20 @@ namespace Squib.Benchmarks;
 /// <summary>Rewrites one section of docs/performance.md.</summary>
 internal static class Report
 {
+    /// <summary>The folder of the repository.</summary>
+    internal static string Root
+    {
+        get
+        {
+            string? folder = AppContext.BaseDirectory;
+            while (folder is not null && !File.Exists(Path.Combine(folder, "Squib.slnx"))) folder = Path.GetDirectoryName(folder);
+            return folder ?? throw new DirectoryNotFoundException("Run the benchmarks from a checkout of the repository.");
+        }
+    }
+
     internal static void Write(string section, IEnumerable<string> lines)
     {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Squib.slnx"))) folder = Path.GetDirectoryName(folder);
-        if (folder is null) return;
-        string path = Path.Combine(folder, "docs", "performance.md");
+        string path = Path.Combine(Root, "docs", "performance.md");
         string text = File.ReadAllText(path);
         string begin = $"<!-- {section} -->\n";
         string end = $"<!-- /{section} -->";

@@ -20,11 +20,20 @@ internal sealed record MachinePlan
     /// <summary>The disks.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
+    /// <summary>The network cards.</summary>
+    public IReadOnlyList<NetCardOptions> NetCards { get; init; } = [];
+
     /// <summary>Where a virtio console's output goes; null for no console.</summary>
     public Stream? ConsoleOutput { get; init; }
 
+    /// <summary>The socket device; null for none.</summary>
+    public GuestSocketOptions? Vsock { get; init; }
+
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
+
+    /// <summary>The devices that have to do with memory.</summary>
+    public MemoryDeviceOptions MemoryDevices { get; init; } = new();
 
     /// <summary>Where the serial line leads; null discards.</summary>
     public Stream? SerialOutput { get; init; }
