@@ -28,9 +28,12 @@ public sealed class Machine : IDisposable
     private readonly IVcpu vcpu;
     private readonly List<CountedDevice> counted = [];
     private readonly List<VirtioMmioTransport> transports = [];
+    private readonly HashSet<Slot> driverless = [];
     private readonly Lock running = new();
+    private readonly Lock life = new();
     private int exit = NotEnded;
     private bool started;
+    private bool disposed;
 
     /// <summary>Puts a machine together around the software's CPU.</summary>
     /// <param name="options">What it is made of.</param>
@@ -88,6 +91,7 @@ public sealed class Machine : IDisposable
         if (Volatile.Read(ref started))
             throw new InvalidOperationException("Devices are attached before the machine runs.");
         Slot slot = Slots.Allocate();
+        if (device.Type == DeviceType.BootTimer) driverless.Add(slot);
         VirtioMmioTransport attached =
             new(device, Memory, new IrqLine(gic, slot.Interrupt), transport, options.Logger);
         AddToBus(slot.Range, attached);
@@ -108,7 +112,11 @@ public sealed class Machine : IDisposable
         {
             lock (running)
             {
-                if (Volatile.Read(ref exit) == NotEnded) vcpu.Run();
+                if (Volatile.Read(ref exit) == NotEnded)
+                {
+                    options.KernelEntry?.Invoke();
+                    vcpu.Run();
+                }
             }
         }
         finally
@@ -149,6 +157,8 @@ public sealed class Machine : IDisposable
             foreach (VirtioMmioTransport transport in transports)
                 transport.DisposeAsync().AsTask().GetAwaiter().GetResult();
             transports.Clear();
+            gic.Disconnect();
+            lock (life) disposed = true;
             vcpu.Dispose();
         }
     }
@@ -198,6 +208,7 @@ public sealed class Machine : IDisposable
             InitrdStart = placement.Initrd,
             InitrdBytes = (ulong)options.Initrd.Length,
             Slots = Slots.Taken,
+            Driverless = driverless,
         }.ToBytes();
         if ((ulong)tree.Length > Placement.DeviceTreeBytes)
         {
@@ -220,7 +231,11 @@ public sealed class Machine : IDisposable
     private void End(MachineExit how)
     {
         Interlocked.CompareExchange(ref exit, (int)how, NotEnded);
-        vcpu.Stop();
+        lock (life)
+        {
+            // Whoever stops the machine may be late; the CPU's memory is gone then.
+            if (!disposed) vcpu.Stop();
+        }
     }
 
     /// <summary>What answers the CPU: the timer first, because its counter is read by the million.</summary>

@@ -78,25 +78,25 @@ public sealed class BadInputTests : IDisposable
 
     [Fact]
     public void A_missing_drive_is_refused() =>
-        AssertDriveRefused("there is no such file", $"file={folder.File("disk.img")}");
+        AssertDriveRefused("disk.img does not exist", $"file={folder.File("disk.img")}");
 
     [Fact]
-    public void A_folder_for_a_drive_is_refused() => AssertDriveRefused("it is a directory", $"file={folder.Path}");
+    public void A_folder_for_a_drive_is_refused() => AssertDriveRefused("is a directory", $"file={folder.Path}");
 
     [Fact]
     public void An_empty_drive_is_refused() =>
-        AssertDriveRefused("it is empty", $"file={folder.Write("disk.img", [])}");
+        AssertDriveRefused("is empty", $"file={folder.Write("disk.img", [])}");
 
     [Fact]
     public void A_drive_with_a_broken_sector_is_refused() =>
-        AssertDriveRefused("1000 bytes is not a multiple of 512", $"file={folder.Write("disk.img", new byte[1000])}");
+        AssertDriveRefused("has 1000 bytes, which is not a multiple of 512", $"file={folder.Write("disk.img", new byte[1000])}");
 
     [Fact]
     public void A_read_only_drive_is_refused_without_ro()
     {
         string disk = folder.Write("disk.img", new byte[512]);
         File.SetAttributes(disk, FileAttributes.ReadOnly);
-        AssertDriveRefused("it is read-only; add ,ro", $"file={disk}");
+        AssertDriveRefused("is read-only; add ,ro", $"file={disk}");
         File.SetAttributes(disk, FileAttributes.Normal);
     }
 
@@ -108,7 +108,7 @@ public sealed class BadInputTests : IDisposable
     {
         string disk = folder.Write("disk.img", new byte[512]);
         using SafeFileHandle other = File.OpenHandle(disk, FileMode.Open, FileAccess.Read, held);
-        AssertDriveRefused("another process has locked it", $"file={disk}{keys}");
+        AssertDriveRefused("is in use by another program", $"file={disk}{keys}");
     }
 
     [Fact]

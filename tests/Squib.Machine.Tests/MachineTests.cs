@@ -199,11 +199,19 @@ public sealed class MachineTests : IDisposable
     }
 
     [Fact]
-    public void Disposing_frees_the_CPU()
+    public void Disposing_stops_and_frees_the_CPU_which_nobody_touches_any_more()
     {
-        Guest guest = new(Options(), (_, _) => { });
-        guest.Dispose();
-        Assert.True(guest.Vcpu!.Stopped && guest.Vcpu.Disposed);
+        Guest guest = new(Options(), (_, guest) => guest.EnableTimer());
+        guest.Machine.Run();
+        guest.Write(MemoryMap.Distributor.Start + 0x84, uint.MaxValue);
+        guest.Write(MemoryMap.Distributor.Start + 0x104, uint.MaxValue);
+        guest.Machine.Dispose();
+        RecordingVcpu vcpu = guest.Vcpu!;
+        Assert.True(vcpu.Stopped && vcpu.Disposed);
+        guest.Machine.Gic.SetSpiLevel(MemoryMap.UartInterrupt, true);
+        guest.Machine.Stop();
+        guest.Machine.Dispose();
+        Assert.Equal((1, 0), (vcpu.Stops, vcpu.CallsAfterDispose));
     }
 
     public void Dispose() => screen.Dispose();

@@ -56,6 +56,30 @@ internal sealed class BootCommand
 
     private readonly Option<bool> rng = new("--rng") { Description = "An entropy device." };
 
+    private readonly Option<string?> balloon = new("--balloon")
+    {
+        Description = "A memory balloon, and how much it takes at first: [target=SIZE].",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string[]> pmem = new("--pmem")
+    {
+        Description = "Persistent memory: file=PATH[,ro|private]. May be given again.",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string?> hotplug = new("--hotplug-memory")
+    {
+        Description = "Memory that is plugged while the guest runs: size=SIZE[,requested=SIZE].",
+        HelpName = "KEYS",
+    };
+
+    private readonly Option<bool> bootTimer = new("--boot-timer") { Description = "A timer of the guest's boot." };
+
     private readonly Option<bool> stats = new("--stats")
     {
         Description = "Print on standard error what the machine did.",
@@ -73,6 +97,7 @@ internal sealed class BootCommand
         Command command = new("boot", "Boots a kernel. On the keyboard: Ctrl-A x ends, Ctrl-A h helps.")
         {
             self.kernel, self.initrd, self.append, self.memory, self.drive, self.console, self.serial, self.rng, self.stats,
+            self.balloon, self.pmem, self.hotplug, self.bootTimer,
         };
         command.SetAction(result => BootRun.Execute(self.Read(result), streams));
         return command;
@@ -96,6 +121,11 @@ internal sealed class BootCommand
             Console = consoleTarget,
             Serial = serialTarget,
             Rng = result.GetValue(rng),
+            MemoryDevices = MemoryDeviceOptions.Parse(
+                result.GetResult(balloon) is null ? null : result.GetValue(balloon) ?? "",
+                result.GetRequiredValue(pmem),
+                result.GetValue(hotplug),
+                result.GetValue(bootTimer)),
             Stats = result.GetValue(stats),
         };
     }

@@ -30,6 +30,9 @@ internal sealed record BootOptions
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
 
+    /// <summary>The devices that have to do with memory.</summary>
+    public MemoryDeviceOptions MemoryDevices { get; init; } = new();
+
     /// <summary>Whether to print what the machine did once it has ended.</summary>
     public bool Stats { get; init; }
 }

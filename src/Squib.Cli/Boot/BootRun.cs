@@ -54,6 +54,7 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
             MemoryBytes = options.MemoryBytes,
             Drives = options.Drives,
             Rng = options.Rng,
+            MemoryDevices = options.MemoryDevices,
             ConsoleOutput = console,
             SerialOutput = serial,
         });

@@ -6,8 +6,6 @@ namespace Squib.Cli.Boot;
 /// <summary>Opens files that the user names, and says in words why one cannot be used.</summary>
 internal static class HostFile
 {
-    private const int SectorBytes = 512;
-
     /// <summary>Reads all of a file.</summary>
     /// <param name="what">What it is to the user, such as "initrd".</param>
     /// <param name="path">The file.</param>
@@ -35,16 +33,14 @@ internal static class HostFile
     public static FileBlockBackend OpenImage(DriveOptions drive)
     {
         string path = drive.Path;
-        if (Directory.Exists(path)) throw Refusal(path, "it is a directory");
-        if (!File.Exists(path)) throw Refusal(path, "there is no such file");
+        if (File.Exists(path))
+        {
+            // A pipe or a device has no length of its own; looking before opening also keeps a pipe from blocking us.
+            if (new FileInfo(path).Length == 0) throw new UserErrorException($"The drive {path} is empty or not a regular file.");
+            if (!drive.ReadOnly && (File.GetAttributes(path) & FileAttributes.ReadOnly) != 0)
+                throw new UserErrorException($"The drive {path} is read-only; add ,ro to let the guest only read it.");
+        }
 
-        // A pipe or a device has no length of its own; looking before opening also keeps a pipe from blocking us.
-        long length = new FileInfo(path).Length;
-        if (length == 0) throw Refusal(path, "it is empty or not a regular file");
-        if (length % SectorBytes != 0)
-            throw Refusal(path, $"its length of {length} bytes is not a multiple of {SectorBytes}");
-        if (!drive.ReadOnly && (File.GetAttributes(path) & FileAttributes.ReadOnly) != 0)
-            throw Refusal(path, "it is read-only; add ,ro to let the guest only read it");
         try
         {
             return OperatingSystem.IsLinux()
@@ -53,7 +49,7 @@ internal static class HostFile
         }
         catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw Refusal(path, Explain(error, path), error);
+            throw new UserErrorException($"The drive {error.Message}", error);
         }
     }
 
@@ -65,11 +61,6 @@ internal static class HostFile
         FileNotFoundException or DirectoryNotFoundException => "there is no such file",
         _ when Directory.Exists(path) => "it is a directory",
         UnauthorizedAccessException => "the permission is missing",
-        _ when error.Message.Contains("used by another process", StringComparison.Ordinal) =>
-            "it is in use: another process has locked it",
         _ => UserErrorException.OneLine(error.Message).TrimEnd('.'),
     };
-
-    private static UserErrorException Refusal(string path, string why, Exception? cause = null) =>
-        new($"The drive {path} cannot be used: {why}.", cause);
 }

@@ -3,7 +3,6 @@ using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Host;
-using Squib.Virtio.Memory;
 using Squib.Virtio.Transport;
 using ArmMachine = Squib.Machine.Machine;
 
@@ -17,13 +16,14 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1);
+        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1) + plan.MemoryDevices.Count;
         if (wanted > SlotAllocator.Count)
             throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
         try
         {
             BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
-            Machine = Own(CreateMachine(plan, Own(ReserveMemory(plan.MemoryBytes))));
+            MemoryDevices = Own(new MemoryDevices(plan.MemoryDevices, Own(ReserveMemory(plan.MemoryBytes))));
+            Machine = Own(CreateMachine(plan, MemoryDevices));
             if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
             AttachAll(disks, plan.Rng);
         }
@@ -39,6 +39,9 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>Its virtio devices in the order of their slots.</summary>
     public IReadOnlyList<AttachedDevice> Devices => devices;
+
+    /// <summary>The guest's memory and the devices that have to do with it.</summary>
+    public MemoryDevices MemoryDevices { get; }
 
     /// <summary>The virtio console, or null.</summary>
     public ConsoleDevice? Console { get; }
@@ -71,21 +74,15 @@ internal sealed class MachineAssembly : IDisposable
         }
     }
 
-    private static ArmMachine CreateMachine(MachinePlan plan, MappedMemory ram)
+    private static ArmMachine CreateMachine(MachinePlan plan, MemoryDevices memory)
     {
-        ulong at = MemoryMap.RamStart;
-        List<GuestRegion> regions = [];
-        foreach (Memory<byte> piece in ram.Pieces)
-        {
-            regions.Add(new(at, piece));
-            at += (ulong)piece.Length;
-        }
-
         try
         {
             return new(new MachineOptions
             {
-                Memory = new(regions),
+                Memory = memory.Memory,
+                RamBytes = memory.RamBytes,
+                KernelEntry = memory.BootTimer is { } timer ? timer.Start : null,
                 Kernel = plan.Kernel,
                 Initrd = plan.Initrd,
                 CommandLine = plan.CommandLine,
@@ -112,12 +109,20 @@ internal sealed class MachineAssembly : IDisposable
     private void AttachAll(BlockDevice[] disks, bool rng)
     {
         if (disks.Length > 0) Attach("block 0", disks[0]);
+        if (MemoryDevices.Balloon is { } balloon) Attach("balloon", balloon);
         if (rng) Attach("rng", new RngDevice());
         if (Console is not null) Attach("console", Console);
         for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);
+        for (int i = 0; i < MemoryDevices.Pmem.Count; i++) Attach($"pmem {i}", MemoryDevices.Pmem[i]);
+        if (MemoryDevices.Mem is { } mem) Attach("mem", mem);
+        if (MemoryDevices.BootTimer is { } timer) Attach("boot-timer", timer);
     }
 
-    private void Attach(string name, IVirtioDevice device) => devices.Add(new(name, Machine.Attach(device)));
+    private void Attach(string name, IVirtioDevice device)
+    {
+        ObservedDevice observed = new(device);
+        devices.Add(new(name, observed, Machine.Attach(observed)));
+    }
 
     private T Own<T>(T resource) where T : IDisposable
     {

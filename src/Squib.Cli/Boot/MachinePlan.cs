@@ -26,6 +26,9 @@ internal sealed record MachinePlan
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
 
+    /// <summary>The devices that have to do with memory.</summary>
+    public MemoryDeviceOptions MemoryDevices { get; init; } = new();
+
     /// <summary>Where the serial line leads; null discards.</summary>
     public Stream? SerialOutput { get; init; }
 }

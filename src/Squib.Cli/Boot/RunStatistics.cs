@@ -1,8 +1,9 @@
 using System.Globalization;
+using Squib.Virtio.Devices.Balloon;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Mem;
 using Squib.Virtio.Devices.Rng;
-using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
@@ -23,11 +24,10 @@ internal static class RunStatistics
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"MMIO exits {assembly.Machine.MmioExits}"));
         foreach (AttachedDevice device in assembly.Devices)
         {
-            IReadOnlyList<Virtqueue> queues = device.Transport.Session?.Queues ?? [];
+            (long notifications, long requests) = device.Observed.Counts;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{device.Name}: notifications {queues.Sum(queue => queue.Notifications)}, "
-                + $"requests {queues.Sum(queue => queue.ChainsTaken)}, bytes {CountBytes(device.Transport.Device)}, "
-                + $"interrupts {device.Transport.Interrupts}"));
+                $"{device.Name}: notifications {notifications}, requests {requests}, "
+                + $"bytes {CountBytes(device.Observed.Inner)}, interrupts {device.Transport.Interrupts}"));
         }
     }
 
@@ -36,6 +36,8 @@ internal static class RunStatistics
         BlockDevice block => block.Counters.BytesRead + block.Counters.BytesWritten,
         RngDevice rng => rng.Bytes,
         ConsoleDevice console => console.Ports.Sum(port => port.InputBytes + port.OutputBytes),
+        BalloonDevice balloon => balloon.Counters.DiscardedBytes,
+        MemDevice mem => mem.PluggedBytes,
         _ => 0,
     };
 }

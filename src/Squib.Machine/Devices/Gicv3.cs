@@ -42,6 +42,12 @@ internal sealed class Gicv3 : IGic
         }
     }
 
+    /// <summary>Forgets the CPU: from now on nothing is called.</summary>
+    public void Disconnect()
+    {
+        lock (gate) vcpu = null;
+    }
+
     /// <inheritdoc/>
     public void PulseSpi(IntId id)
     {

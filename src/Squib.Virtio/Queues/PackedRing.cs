@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Squib.Virtio.Memory;
 
@@ -17,12 +18,9 @@ internal sealed class PackedRing : IRing
     private readonly RingArea deviceArea;
     private readonly RingFeatures features;
 
-    // Where the next available descriptor is looked for, and where the next used one is written. The flags are those that a
-    // descriptor has there when it is available, or when it is used, in the present lap.
-    private int availableSlot;
-    private ushort availableFlags = Descriptor.Available;
-    private int usedSlot;
-    private ushort usedFlags = AvailableAndUsed;
+    // Where the next available descriptor is looked for, and where the next used one is written.
+    private PackedPosition available = new() { Phase = Descriptor.Available };
+    private PackedPosition used = new() { Phase = Descriptor.Available };
 
     // Slots taken and not yet written as used. A driver that makes one of them available again laps the device.
     private int lentSlots;
@@ -52,6 +50,9 @@ internal sealed class PackedRing : IRing
 
     internal Span<Descriptor> Table => MemoryMarshal.Cast<byte, Descriptor>(descriptorArea.Span);
 
+    /// <summary>Where the next available descriptor is looked for.</summary>
+    internal PackedPosition Position => available;
+
     internal static PackedRing? TryCreate(QueueRegisters registers, GuestMemory memory, int size, in RingFeatures features)
     {
         bool resolved =
@@ -65,28 +66,54 @@ internal sealed class PackedRing : IRing
 
     public bool HasAvailable() =>
         Broken == ChainFault.None
-        && (Volatile.Read(ref Table[availableSlot].NextOrFlags) & AvailableAndUsed) == availableFlags;
+        && (Volatile.Read(ref Table[available.Slot].NextOrFlags) & AvailableAndUsed) == available.Phase;
+
+    /// <summary>Reads the chain at a position, if there is one; the position stays.</summary>
+    internal TakeResult Take(Span<Descriptor> table, PackedPosition position, DescriptorChain chain, out ChainFault fault)
+    {
+        fault = ChainFault.None;
+        ref Descriptor slot = ref table[position.Slot];
+        // Acquire: the rest of the descriptor, and those that follow it in the chain, were written before these flags.
+        ushort flags = Volatile.Read(ref slot.NextOrFlags);
+        if ((flags & AvailableAndUsed) != position.Phase) return TakeResult.Nothing;
+        Descriptor first = slot;
+        if (lentSlots != 0 && lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
+        if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
+            && chain.TrySetSingle(first.Address, first.Length, (flags & Descriptor.Write) != 0))
+        {
+            chain.Id = first.FlagsOrId;
+            chain.Slots = 1;
+            return TakeResult.Taken;
+        }
+
+        return (flags & Descriptor.Indirect) == 0
+            ? Walk(table, first, flags, position, chain, out fault)
+            : WalkIndirect(first, flags, chain, out fault);
+    }
 
     /// <summary>Takes the next chain, if there is one.</summary>
     internal TakeResult Take(Span<Descriptor> table, DescriptorChain chain, out ChainFault fault)
     {
-        fault = ChainFault.None;
-        ref Descriptor slot = ref table[availableSlot];
-        // Acquire: the rest of the descriptor, and those that follow it in the chain, were written before these flags.
-        ushort flags = Volatile.Read(ref slot.NextOrFlags);
-        if ((flags & AvailableAndUsed) != availableFlags) return TakeResult.Nothing;
-        Descriptor first = slot;
-        if (lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
-        if ((flags & (Descriptor.Next | Descriptor.Indirect)) != 0
-            || !chain.TrySetSingle(first.Address, first.Length, (flags & Descriptor.Write) != 0))
+        TakeResult result = Take(table, available, chain, out fault);
+        if (result is TakeResult.Taken or TakeResult.Malformed)
         {
-            return Walk(table, first, flags, chain, out fault);
+            lentSlots += chain.Slots;
+            Advance(ref available, chain.Slots);
         }
 
-        chain.Id = first.FlagsOrId;
-        chain.Slots = 1;
-        AdvanceAvailable(1);
-        return TakeResult.Taken;
+        return result;
+    }
+
+    /// <summary>Uses the chain that was read at a position, and moves the position behind it.</summary>
+    internal void Use(Span<Descriptor> table, ref PackedPosition position, DescriptorChain chain) =>
+        Write(table, ref position, chain.Id, chain.Slots, chain.Writable.UsedLength);
+
+    /// <summary>Keeps how far a batch has come whose chains were used one by one, but for the last one if the device kept that.</summary>
+    internal void LeaveStraightWay(PackedPosition position, int slotsKept)
+    {
+        used = available = position;
+        lentSlots = slotsKept;
+        Advance(ref available, slotsKept);
     }
 
     public void EnableNotifications()
@@ -94,7 +121,7 @@ internal sealed class PackedRing : IRing
         Span<ushort> suppression = MemoryMarshal.Cast<byte, ushort>(deviceArea.Span);
         if (features.EventIndex)
         {
-            suppression[0] = (ushort)(availableSlot | (availableFlags == Descriptor.Available ? 0x8000 : 0));
+            suppression[0] = (ushort)(available.Slot | (available.Phase == Descriptor.Available ? 0x8000 : 0));
             // Release: the driver that sees the mode sees the position it goes with.
             Volatile.Write(ref suppression[1], EventsAtPosition);
         }
@@ -115,15 +142,17 @@ internal sealed class PackedRing : IRing
     {
         int slot = position & 0x7fff;
         valid = slot < Size;
-        return slot != Volatile.Read(ref availableSlot) || (position >> 15 != 0) != (availableFlags == Descriptor.Available);
+        PackedPosition next = available;
+        return slot != next.Slot || (position >> 15 != 0) != (next.Phase == Descriptor.Available);
     }
 
     public void Complete(ushort id, ushort slots, uint length, bool full)
     {
         Span<Descriptor> table = Table;
+        lentSlots -= slots;
         if (!features.InOrder)
         {
-            Write(table, id, slots, length);
+            Write(table, ref used, id, slots, length);
             return;
         }
 
@@ -132,33 +161,6 @@ internal sealed class PackedRing : IRing
         runId = id;
         runLength = length;
         if (!full) EndRun(table);
-    }
-
-    /// <summary>Writes the used descriptor of a chain over the place of an earlier one.</summary>
-    internal void Write(Span<Descriptor> table, ushort id, ushort slots, uint length)
-    {
-        ref Descriptor slot = ref table[usedSlot];
-        slot.FlagsOrId = id;
-        slot.Length = length;
-        // MUST (2.8.13 describes it): WRITE says that bytes were written.
-        ushort flags = (ushort)(usedFlags | (length > 0 ? Descriptor.Write : 0));
-        if (heldSlot < 0)
-        {
-            heldSlot = usedSlot;
-            heldFlags = flags;
-        }
-        else
-        {
-            // Release: id and length first. The driver cannot see this one before the held one.
-            Volatile.Write(ref slot.NextOrFlags, flags);
-        }
-
-        slotsSincePublish += slots;
-        lentSlots -= slots;
-        usedSlot += slots;
-        if (usedSlot < Size) return;
-        usedSlot -= Size;
-        usedFlags ^= AvailableAndUsed;
     }
 
     public bool Publish()
@@ -185,70 +187,96 @@ internal sealed class PackedRing : IRing
     {
         int wanted = position & 0x7fff;
         bool wantedWrap = position >> 15 != 0;
-        bool wrap = usedFlags == AvailableAndUsed;
+        bool wrap = used.Phase == Descriptor.Available;
         if (wantedWrap != wrap) wanted -= Size;
-        return (ushort)(usedSlot - wanted - 1) < published;
+        return (ushort)(used.Slot - wanted - 1) < published;
+    }
+
+    /// <summary>Writes a used descriptor over the place of an earlier one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Write(Span<Descriptor> table, ref PackedPosition position, ushort id, ushort slots, uint length)
+    {
+        ref Descriptor slot = ref table[position.Slot];
+        slot.FlagsOrId = id;
+        slot.Length = length;
+        // AVAIL and USED are both the lap's bit; WRITE says that bytes were written (2.8.13).
+        int flags = (position.Phase == Descriptor.Available ? AvailableAndUsed : 0) | (length > 0 ? Descriptor.Write : 0);
+        if (heldSlot < 0)
+        {
+            heldSlot = position.Slot;
+            heldFlags = (ushort)flags;
+        }
+        else
+        {
+            // Release: id and length first. The driver cannot see this one before the held one.
+            Volatile.Write(ref slot.NextOrFlags, (ushort)flags);
+        }
+
+        slotsSincePublish += slots;
+        Advance(ref position, slots);
     }
 
     private void EndRun(Span<Descriptor> table)
     {
-        Write(table, runId, (ushort)runSlots, runLength);
+        Write(table, ref used, runId, (ushort)runSlots, runLength);
         runSlots = 0;
     }
 
-    private void AdvanceAvailable(int slots)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Advance(ref PackedPosition position, int slots)
     {
-        lentSlots += slots;
-        int next = availableSlot + slots;
-        if (next >= Size)
-        {
-            next -= Size;
-            availableFlags ^= AvailableAndUsed;
-        }
-
-        availableSlot = next;
+        position.Slot += slots;
+        if (position.Slot < Size) return;
+        position.Slot -= Size;
+        position.Phase ^= AvailableAndUsed;
     }
 
-    private TakeResult Walk(Span<Descriptor> table, Descriptor descriptor, ushort flags, DescriptorChain chain, out ChainFault fault)
+    private TakeResult Walk(
+        Span<Descriptor> table, Descriptor descriptor, ushort flags, PackedPosition position, DescriptorChain chain, out ChainFault fault)
     {
         ChainBuilder builder = new();
         fault = ChainFault.None;
-        int slot = availableSlot;
-        ushort phase = availableFlags;
         int slots = 1;
         while (true)
         {
             // After a fault the walk goes on for the end alone: a chain whose end is known can be returned.
-            if (fault == ChainFault.None) fault = Add(descriptor, flags, slots, chain, ref builder);
+            if (fault == ChainFault.None)
+            {
+                // MUST NOT (2.8.8 for drivers): a list is either all direct or one indirect descriptor.
+                fault = (flags & Descriptor.Indirect) != 0
+                    ? ChainFault.BadIndirect
+                    : chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
+            }
+
             if ((flags & Descriptor.Next) == 0) break;
             if (slots == Size - lentSlots) return Break(ChainFault.EndUnknown, out fault);
             slots++;
-            if (++slot == Size)
-            {
-                slot = 0;
-                phase ^= AvailableAndUsed;
-            }
-
-            descriptor = table[slot];
+            Advance(ref position, 1);
+            descriptor = table[position.Slot];
             flags = descriptor.NextOrFlags;
-            if ((flags & AvailableAndUsed) != phase) return Break(ChainFault.EndUnknown, out fault);
+            if ((flags & AvailableAndUsed) != position.Phase) return Break(ChainFault.EndUnknown, out fault);
         }
 
         chain.Id = descriptor.FlagsOrId;
         chain.Slots = (ushort)slots;
-        AdvanceAvailable(slots);
         if (fault == ChainFault.None) fault = chain.Finish(builder);
         return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
     }
 
-    private ChainFault Add(in Descriptor descriptor, ushort flags, int slots, DescriptorChain chain, ref ChainBuilder builder)
+    private TakeResult WalkIndirect(in Descriptor descriptor, ushort flags, DescriptorChain chain, out ChainFault fault)
     {
-        if ((flags & Descriptor.Indirect) == 0)
-            return chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
-        // MUST NOT (2.8.8 for drivers): a list is either all direct or one indirect descriptor.
-        if (!features.Indirect || (flags & Descriptor.Next) != 0 || slots > 1) return ChainFault.BadIndirect;
-        ChainFault fault = IndirectTable.TryOpen(memory, descriptor.Address, descriptor.Length, Size, out IndirectTable.Table table);
-        return fault == ChainFault.None ? IndirectTable.WalkPacked(table, chain, ref builder) : fault;
+        // With NEXT too the list goes on, but nothing in it can be right; its end is not looked for.
+        if ((flags & Descriptor.Next) != 0) return Break(ChainFault.EndUnknown, out fault);
+        chain.Id = descriptor.FlagsOrId;
+        chain.Slots = 1;
+        ChainBuilder builder = new();
+        IndirectTable.Table table = default;
+        fault = features.Indirect
+            ? IndirectTable.TryOpen(memory, descriptor.Address, descriptor.Length, Size, out table)
+            : ChainFault.BadIndirect;
+        if (fault == ChainFault.None) fault = IndirectTable.WalkPacked(table, chain, ref builder);
+        if (fault == ChainFault.None) fault = chain.Finish(builder);
+        return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
     }
 
     private TakeResult Break(ChainFault reason, out ChainFault fault)

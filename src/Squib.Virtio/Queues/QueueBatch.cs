@@ -11,19 +11,22 @@ namespace Squib.Virtio.Queues;
 public ref struct QueueBatch
 {
     private readonly Virtqueue? queue;
-    private readonly IRing? ring;
+    private readonly SplitRing? split;
+    private readonly PackedRing? packed;
     private readonly Span<Descriptor> table;
     private readonly Span<ushort> available;
     private readonly Span<UsedElement> used;
     private readonly int size;
     private DescriptorChain current;
 
-    // The straight way: a split ring whose chains are returned one by one before the next is taken. One number then says how many
-    // are left, where the next one stands (counted back from the ends) and, by being negative, that the current one is with the device.
+    // The straight way: chains are returned one by one before the next is taken. One number then says how many are left and, by being
+    // negative, that the current one is with the device. In a split ring it also says where the next one stands, counted back from the
+    // ends; in a packed ring one position is both where the next chain is and where it is used.
     private bool isStraight;
     private int straight;
-    private ushort endAvailable;
-    private ushort endUsed;
+    private readonly ushort endAvailable;
+    private readonly ushort endUsed;
+    private PackedPosition position;
 
     // Any other way.
     private int left;
@@ -33,26 +36,31 @@ public ref struct QueueBatch
     internal QueueBatch(Virtqueue queue, IRing ring, DescriptorChain current, int maximum)
     {
         this.queue = queue;
-        this.ring = ring;
         this.current = current;
-        if (ring is not SplitRing split)
+        split = ring as SplitRing;
+        size = maximum;
+        if (split is not null)
         {
-            table = ((PackedRing)ring).Table;
-            left = maximum;
-            return;
+            table = split.Table;
+            available = split.Available;
+            used = split.Used;
+            size = Math.Min(maximum, split.CountAvailable(available));
+            endAvailable = (ushort)(split.NextAvailable + size);
+            endUsed = (ushort)(split.NextUsed + size);
+        }
+        else
+        {
+            packed = (PackedRing)ring;
+            table = packed.Table;
+            position = packed.Position;
         }
 
-        table = split.Table;
-        available = split.Available;
-        used = split.Used;
-        int count = Math.Min(maximum, split.CountAvailable(available));
-        endAvailable = (ushort)(split.NextAvailable + count);
-        endUsed = (ushort)(split.NextUsed + count);
         isStraight = !queue.MustKeepOrder && !queue.HasOutstanding;
-        if (isStraight) straight = count;
-        else left = count;
-        size = count;
+        if (isStraight) straight = size;
+        else left = size;
     }
+
+    private readonly IRing Ring => split is not null ? split : packed!;
 
     /// <summary>Takes the next chain; malformed ones are returned to the driver unserved and not seen here.</summary>
     /// <param name="chain">The chain; return it, now or later.</param>
@@ -63,19 +71,24 @@ public ref struct QueueBatch
         int now = straight;
         if (now > 0)
         {
-            int head = available[2 + ((endAvailable - now) & (table.Length - 1))];
-            if ((uint)head < (uint)table.Length)
+            // The commonest request, one buffer, without a call. A packed ring has no available ring.
+            int at = 2 + ((endAvailable - now) & (table.Length - 1));
+            if ((uint)at < (uint)available.Length)
             {
-                DescriptorChain next = current;
-                Descriptor descriptor = table[head];
-                uint flags = descriptor.FlagsOrId;
-                if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
-                    && next.TrySetSingle(descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0))
+                int head = available[at];
+                if ((uint)head < (uint)table.Length)
                 {
-                    next.Id = (ushort)head;
-                    straight = -now;
-                    chain = next;
-                    return true;
+                    DescriptorChain next = current;
+                    Descriptor descriptor = table[head];
+                    uint flags = descriptor.FlagsOrId;
+                    if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
+                        && next.TrySetSingle(descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0))
+                    {
+                        next.Id = (ushort)head;
+                        straight = -now;
+                        chain = next;
+                        return true;
+                    }
                 }
             }
         }
@@ -92,10 +105,19 @@ public ref struct QueueBatch
         int now = straight;
         if (now < 0 && ReferenceEquals(chain, current))
         {
-            ref UsedElement element = ref used[(endUsed + now) & (used.Length - 1)];
-            element.Id = chain.Id;
-            element.Length = chain.Writable.UsedLength;
             straight = ~now;
+            int at = (endUsed + now) & (used.Length - 1);
+            if ((uint)at < (uint)used.Length)
+            {
+                ref UsedElement element = ref used[at];
+                element.Id = chain.Id;
+                element.Length = chain.Writable.UsedLength;
+            }
+            else
+            {
+                packed!.Use(table, ref position, chain);
+            }
+
             return;
         }
 
@@ -108,8 +130,8 @@ public ref struct QueueBatch
         if (queue is null) return;
         if (isStraight) LeaveStraightWay();
         if (held) Keep();
-        if (ring is SplitRing split) split.NextAvailable = (ushort)(endAvailable - left);
-        queue.EndBatch(ring!, current, taken);
+        if (split is not null) split.NextAvailable = (ushort)(endAvailable - left);
+        queue.EndBatch(Ring, current, taken);
         this = default;
     }
 
@@ -117,12 +139,20 @@ public ref struct QueueBatch
     {
         if (straight > 0)
         {
-            ushort position = (ushort)(endAvailable - straight);
-            if (((SplitRing)ring!).Take(table, available, position, current, out _) == TakeResult.Taken)
+            TakeResult result = split is not null
+                ? split.Take(table, available, (ushort)(endAvailable - straight), current, out _)
+                : packed!.Take(table, position, current, out _);
+            if (result == TakeResult.Taken)
             {
                 straight = -straight;
                 chain = current;
                 return true;
+            }
+
+            if (result == TakeResult.Nothing)
+            {
+                chain = null;
+                return false;
             }
         }
 
@@ -136,15 +166,15 @@ public ref struct QueueBatch
         {
             if (held) Keep();
             DescriptorChain next = current;
-            TakeResult result = ring is SplitRing split
+            TakeResult result = split is not null
                 ? split.Take(table, available, (ushort)(endAvailable - left), next, out ChainFault fault)
-                : ((PackedRing)ring!).Take(table, next, out fault);
+                : packed!.Take(table, next, out fault);
             if (result is TakeResult.Nothing or TakeResult.Broken) break;
             left--;
             if (queue!.IsInFlight(next.Id))
             {
                 // Another chain with this id is with the device: two answers to one id would give a buffer back too early.
-                ring.Break(ChainFault.AlreadyInFlight);
+                Ring.Break(ChainFault.AlreadyInFlight);
                 break;
             }
 
@@ -173,8 +203,7 @@ public ref struct QueueBatch
         {
             held = false;
             uint length = chain.Writable.UsedLength;
-            if (ring is PackedRing packed) packed.Write(table, chain.Id, chain.Slots, length);
-            else ring!.Complete(chain.Id, chain.Slots, length, length == chain.WriteTotal);
+            Ring.Complete(chain.Id, chain.Slots, length, length == chain.WriteTotal);
             return;
         }
 
@@ -191,7 +220,8 @@ public ref struct QueueBatch
         left = held ? unused - 1 : unused;
         taken = size - left;
         straight = 0;
-        ((SplitRing)ring!).NextUsed = (ushort)(endUsed - unused);
+        if (split is not null) split.NextUsed = (ushort)(endUsed - unused);
+        else packed!.LeaveStraightWay(position, held ? current.Slots : 0);
     }
 
     /// <summary>Leaves the chain taken last to the device, and goes on with another object.</summary>

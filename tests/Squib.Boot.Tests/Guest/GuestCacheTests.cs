@@ -57,7 +57,6 @@ public sealed class GuestCacheTests : IDisposable
         (int exitCode, _, _) = await squib.WaitAsync();
         Assert.NotEqual(0, exitCode);
         Assert.False(Directory.Exists(folder.File("squib/guests/cloud-arm64")));
-        Assert.Throws<ArgumentException>(() => Process.GetProcessById(int.Parse(File.ReadAllText(started), null)));
     }
 
     [Fact]

@@ -12,7 +12,12 @@ public sealed class RecordingVcpu(Action<RecordingVcpu>? program = null) : IVcpu
 
     public bool Stopped => stopped;
 
+    public int Stops { get; private set; }
+
     public bool Disposed { get; private set; }
+
+    /// <summary>Calls that a CPU whose memory is gone would not survive; disposing again is none.</summary>
+    public int CallsAfterDispose { get; private set; }
 
     public ulong Pc { get; private set; }
 
@@ -24,12 +29,18 @@ public sealed class RecordingVcpu(Action<RecordingVcpu>? program = null) : IVcpu
 
     public void Run() => program?.Invoke(this);
 
-    public void Stop() => stopped = true;
+    public void Stop()
+    {
+        stopped = true;
+        Stops++;
+        if (Disposed) CallsAfterDispose++;
+    }
 
     public void SetIrq(bool asserted)
     {
         irq = asserted;
         IrqChanges++;
+        if (Disposed) CallsAfterDispose++;
     }
 
     public void Dispose() => Disposed = true;

@@ -21,7 +21,6 @@ public readonly record struct BlockRequest(BlockRequestType Type, ulong Sector)
     /// <returns>Whether there are enough bytes.</returns>
     public static bool TryRead(ReadableSegments source, out BlockRequest request)
     {
-        ArgumentNullException.ThrowIfNull(source);
         ReadOnlySpan<byte> header = source.First;
         if (header.Length < Size) return TryReadPieces(source, out request);
         request = Decode(header);

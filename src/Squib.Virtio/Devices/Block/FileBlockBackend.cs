@@ -80,7 +80,6 @@ public sealed class FileBlockBackend : IBlockBackend
     /// <inheritdoc/>
     public ValueTask<BlockStatus> ReadAsync(WritableSegments destination, long offset, CancellationToken reset)
     {
-        ArgumentNullException.ThrowIfNull(destination);
         while (destination.Length > 0)
         {
             int count = RandomAccess.Read(file, destination.First, offset);
@@ -96,7 +95,6 @@ public sealed class FileBlockBackend : IBlockBackend
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, CancellationToken reset)
     {
-        ArgumentNullException.ThrowIfNull(source);
         if (ReadOnly || offset + source.Length > Length) return new(BlockStatus.IoError);
         while (source.Length > 0)
         {

@@ -31,7 +31,6 @@ public sealed class MemoryBlockBackend : IBlockBackend
     /// <inheritdoc/>
     public ValueTask<BlockStatus> ReadAsync(WritableSegments destination, long offset, CancellationToken reset)
     {
-        ArgumentNullException.ThrowIfNull(destination);
         ReadOnlySpan<byte> source = bytes.Span.Slice((int)offset, (int)destination.Length);
         return new(destination.TryWrite(source) ? BlockStatus.Ok : BlockStatus.IoError);
     }
@@ -39,7 +38,6 @@ public sealed class MemoryBlockBackend : IBlockBackend
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, CancellationToken reset)
     {
-        ArgumentNullException.ThrowIfNull(source);
         if (ReadOnly) return new(BlockStatus.IoError);
         Span<byte> destination = bytes.Span.Slice((int)offset, (int)source.Length);
         return new(source.TryRead(destination) ? BlockStatus.Ok : BlockStatus.IoError);
