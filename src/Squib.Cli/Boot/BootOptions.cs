@@ -21,11 +21,17 @@ internal sealed record BootOptions
     /// <summary>The disks in their order; the first is the guest's vda.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
+    /// <summary>The network cards in their order; the first is the guest's eth0.</summary>
+    public IReadOnlyList<NetCardOptions> NetCards { get; init; } = [];
+
     /// <summary>Where the virtio console leads; <see cref="StreamKind.Off"/> means that there is none.</summary>
     public StreamTarget Console { get; init; } = StreamTarget.Off;
 
     /// <summary>Where the PL011 serial line leads.</summary>
     public StreamTarget Serial { get; init; } = StreamTarget.Stdio;
+
+    /// <summary>The socket device; null for none.</summary>
+    public GuestSocketOptions? Vsock { get; init; }
 
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }

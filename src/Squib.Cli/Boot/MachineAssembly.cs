@@ -1,7 +1,9 @@
 using Squib.Machine;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Net;
 using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Host;
 using Squib.Virtio.Transport;
 using ArmMachine = Squib.Machine.Machine;
@@ -16,16 +18,19 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.ConsoleOutput is null ? 0 : 1) + plan.MemoryDevices.Count;
+        int wanted = plan.Drives.Count + plan.NetCards.Count + (plan.Rng ? 1 : 0) + (plan.Vsock is null ? 0 : 1)
+            + (plan.ConsoleOutput is null ? 0 : 1) + plan.MemoryDevices.Count;
         if (wanted > SlotAllocator.Count)
             throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
         try
         {
             BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
+            NetDevice[] cards = [.. plan.NetCards.Select(OpenCard)];
             MemoryDevices = Own(new MemoryDevices(plan.MemoryDevices, Own(ReserveMemory(plan.MemoryBytes))));
             Machine = Own(CreateMachine(plan, MemoryDevices));
             if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
-            AttachAll(disks, plan.Rng);
+            if (plan.Vsock is not null) Vsock = OpenVsock(plan.Vsock);
+            AttachAll(disks, cards, plan.Rng);
         }
         catch
         {
@@ -45,6 +50,9 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>The virtio console, or null.</summary>
     public ConsoleDevice? Console { get; }
+
+    /// <summary>The socket device, or null.</summary>
+    public VsockDevice? Vsock { get; }
 
     /// <summary>Puts a machine together.</summary>
     /// <param name="plan">What it is to be made of.</param>
@@ -105,10 +113,35 @@ internal sealed class MachineAssembly : IDisposable
         return new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly });
     }
 
+    private VsockDevice OpenVsock(GuestSocketOptions vsock)
+    {
+        VsockDevice device = new(new() { GuestCid = vsock.Cid });
+        if (vsock.Path is null) return device;
+        try
+        {
+            Own(new AsyncOwned(UnixVsockBackend.Open(device, vsock.Path)));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException(error.Message, error);
+        }
+
+        return device;
+    }
+
+    private NetDevice OpenCard(NetCardOptions card)
+    {
+        INetBackend backend = HostNetwork.Open(card);
+        Own(new AsyncOwned(backend));
+        return new(backend, new() { Mac = card.Mac, Mtu = card.Mtu, QueuePairs = backend.QueueCount });
+    }
+
     // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
-    private void AttachAll(BlockDevice[] disks, bool rng)
+    private void AttachAll(BlockDevice[] disks, NetDevice[] cards, bool rng)
     {
         if (disks.Length > 0) Attach("block 0", disks[0]);
+        for (int i = 0; i < cards.Length; i++) Attach($"net {i}", cards[i]);
+        if (Vsock is not null) Attach("vsock", Vsock);
         if (MemoryDevices.Balloon is { } balloon) Attach("balloon", balloon);
         if (rng) Attach("rng", new RngDevice());
         if (Console is not null) Attach("console", Console);

@@ -20,8 +20,14 @@ internal sealed record MachinePlan
     /// <summary>The disks.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
+    /// <summary>The network cards.</summary>
+    public IReadOnlyList<NetCardOptions> NetCards { get; init; } = [];
+
     /// <summary>Where a virtio console's output goes; null for no console.</summary>
     public Stream? ConsoleOutput { get; init; }
+
+    /// <summary>The socket device; null for none.</summary>
+    public GuestSocketOptions? Vsock { get; init; }
 
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }

@@ -17,6 +17,7 @@ public sealed class ConsoleDevice : IVirtioDevice
     private readonly ConsoleSlot[] slots;
     private readonly Lock changes = new();
     private volatile ConsoleControl? control;
+    private volatile bool sizeUnread;
     private long emergencySecond;
     private int emergencyCount;
     private long emergencyDropped;
@@ -38,7 +39,8 @@ public sealed class ConsoleDevice : IVirtioDevice
             | (this.options.EmergencyWrite ? ConsoleFeature.EmergencyWrite : 0);
         Config = ConsoleConfig.Create(this.options);
         // MUST (5.3.5.1): emerg_wr can be written at any time, before negotiation too.
-        if (this.options.EmergencyWrite) Config.AllowWrites(ConsoleConfig.EmergencyWrite, sizeof(uint), OnEmergencyWrite);
+        if (this.options.EmergencyWrite)
+            Config.AllowWrites(ConsoleConfig.EmergencyWrite, sizeof(uint), OnEmergencyWrite);
         int queues = this.options.MaxPorts > 1 ? (2 * this.options.MaxPorts) + 2 : 2;
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, queues)];
     }
@@ -129,6 +131,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         bool many = session.Has(ConsoleFeature.MultiPort);
         // With MULTIPORT the driver says which ports are open; without it there is one, and it is.
         foreach (ConsolePort port in Ports) port.IsGuestOpen = !many;
+        sizeUnread = !many && session.Has(ConsoleFeature.Size);
         List<Task> loops = [];
         if (many)
         {
@@ -149,7 +152,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         foreach (ConsolePort port in Ports) port.IsGuestOpen = false;
     }
 
-    // --- bytes towards the guest ------------------------------------------------------------------------------------------------
+    // --- bytes towards the guest -------------------------------------------------------------------------------------
 
     private static async Task ReceiveAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
@@ -173,15 +176,21 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    // --- bytes from the guest ---------------------------------------------------------------------------------------------------
+    // --- bytes from the guest ----------------------------------------------------------------------------------------
 
-    private static async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
+    private async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
         while (await queue.WaitAsync().ConfigureAwait(false))
         {
-            if (TakeBatch(queue, slot) is not { } unfinished) continue;
-            await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
-            queue.Return(unfinished);
+            if (TakeBatch(queue, slot) is { } unfinished)
+            {
+                await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
+                queue.Return(unfinished);
+            }
+
+            // Once for all chains of a batch: one write for what the guest has sent in many pieces.
+            slot.Port?.Send();
+            if (sizeUnread && queue.ChainsTaken > 0) TellSize();
         }
     }
 
@@ -210,7 +219,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    // --- control messages -------------------------------------------------------------------------------------------------------
+    // --- control messages --------------------------------------------------------------------------------------------
 
     private static async Task TellAsync(Virtqueue queue, ConsoleControl control, CancellationToken reset)
     {
@@ -229,7 +238,8 @@ public sealed class ConsoleDevice : IVirtioDevice
         using QueueBatch batch = queue.BeginBatch();
         while (control.HasNext && batch.TryTake(out DescriptorChain? chain))
         {
-            // A buffer that is too short for its message is returned empty, and the message is lost: the driver's own doing.
+            // A buffer that is too short for its message is returned empty, and the message is lost: the driver's own
+            // doing.
             chain.Writable.TryWrite(message[..control.Compose(message)]);
             batch.Return(chain);
         }
@@ -251,7 +261,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    // --- the host's side --------------------------------------------------------------------------------------------------------
+    // --- the host's side ---------------------------------------------------------------------------------------------
 
     private static CancellationTokenRegistration RingAtReset(Doorbell bell, CancellationToken reset) =>
         reset.UnsafeRegister(static bell => ((Doorbell)bell!).Ring(), bell);
@@ -265,14 +275,21 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     private void OnPortChanged(ConsolePort port, ConsolePortNews what)
     {
-        if (port.Id == 0 && what == ConsolePortNews.Size)
-        {
-            Span<byte> size = stackalloc byte[ConsoleConfig.SizeBytes];
-            ConsoleConfig.WriteSize(size, port.Columns, port.Rows);
-            Config.Update(ConsoleConfig.WindowSize, size);
-        }
-
+        if (port.Id == 0 && what == ConsolePortNews.Size) TellSize();
         control?.Tell(port, what);
+    }
+
+    /// <summary>Says that the size of the window has changed.</summary>
+    /// <remarks>
+    /// Linux looks at the size only when it hears so, and not before it has the terminal; the first output shows that
+    /// it has.
+    /// </remarks>
+    private void TellSize()
+    {
+        sizeUnread = false;
+        Span<byte> size = stackalloc byte[ConsoleConfig.SizeBytes];
+        ConsoleConfig.WriteSize(size, Primary.Columns, Primary.Rows);
+        Config.Update(ConsoleConfig.WindowSize, size);
     }
 
     /// <summary>Takes the low byte that the driver wrote, a few thousand a second at most.</summary>
@@ -286,6 +303,7 @@ public sealed class ConsoleDevice : IVirtioDevice
             allowed = ++emergencyCount <= EmergencyBytesPerSecond;
         }
 
-        if (!allowed || !Primary.TryTake(value[0])) Interlocked.Increment(ref emergencyDropped);
+        if (allowed && Primary.TryTake(value[..1])) Primary.Send();
+        else Interlocked.Increment(ref emergencyDropped);
     }
 }

@@ -2,10 +2,14 @@ using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Devices.Console;
 
-/// <summary>Bytes on their way from the guest to a stream: bounded, in order, written by one pump that runs while there are any.</summary>
+/// <summary>
+/// Bytes on their way from the guest to a stream: bounded, in order, written by one pump that runs while there are any.
+/// </summary>
 internal sealed class ConsoleOutput
 {
-    /// <summary>How long a stream that failed is left alone; an exception per byte would be the guest's to cause.</summary>
+    /// <summary>
+    /// How long a stream that failed is left alone; an exception per byte would be the guest's to cause.
+    /// </summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     private readonly Stream stream;
@@ -35,13 +39,28 @@ internal sealed class ConsoleOutput
     /// <summary>The number of bytes that were lost because the stream failed.</summary>
     internal long Dropped => Volatile.Read(ref dropped);
 
-    /// <summary>Takes as many bytes as there is room for and sees to it that they are written.</summary>
+    /// <summary>Takes as many bytes as there is room for; they are written after <see cref="Start"/>.</summary>
     /// <returns>The number of bytes taken.</returns>
     internal int Write(ReadOnlySpan<byte> source)
     {
         int taken = ring.Write(source);
+        if (taken > 0) return taken;
+        // Full: perhaps the stream takes bytes at once.
         Start();
-        return taken;
+        return ring.Write(source);
+    }
+
+    /// <summary>Sees to it that what was taken is written.</summary>
+    internal void Start()
+    {
+        lock (gate)
+        {
+            if (pumping || ring.IsEmpty) return;
+            pumping = true;
+        }
+
+        // Runs on this thread as far as the stream is done at once.
+        _ = PumpAsync();
     }
 
     /// <summary>Waits until all bytes so far are with the stream.</summary>
@@ -53,18 +72,6 @@ internal sealed class ConsoleOutput
             drained ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
             return drained.Task;
         }
-    }
-
-    private void Start()
-    {
-        lock (gate)
-        {
-            if (pumping || ring.IsEmpty) return;
-            pumping = true;
-        }
-
-        // Runs on this thread as far as the stream is done at once.
-        _ = PumpAsync();
     }
 
     private async Task PumpAsync()
