@@ -166,7 +166,7 @@ public sealed class PmemDeviceTests
         Drop([Type(0)], []);
         Drop([], [4]);
         ulong at = driver.Allocate(64);
-        queue.Add([new(at, 4, IsWritable: true), new(at + 8, 4, IsWritable: false)]);
+        queue.Add([new DriverSegment(at, 4, IsWritable: true), new DriverSegment(at + 8, 4, IsWritable: false)]);
         queue.Kick();
         Assert.Equal(0u, Assert.Single(queue.Reap()).Length);
         Assert.Equal((0, 5), (backend.Flushes, device.Counters.Malformed));
