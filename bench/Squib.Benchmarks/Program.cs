@@ -1,5 +1,6 @@
 using Squib.Benchmarks;
 using Squib.Benchmarks.Block;
+using Squib.Benchmarks.Net;
 using Squib.Benchmarks.Ring;
 
 bool quick = args.Contains("--quick");
@@ -15,6 +16,9 @@ switch (args.FirstOrDefault())
     case "block":
         BlockBenchmark.Run(quick);
         return 0;
+    case "net":
+        NetBenchmark.Run(quick);
+        return 0;
     case "ring-one":
         using (RingRun run = new(args[1] == "packed", 1))
         {
@@ -24,6 +28,6 @@ switch (args.FirstOrDefault())
 
         return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|register|block [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|register|block|net [--quick]");
         return 2;
 }
