@@ -1,4 +1,3 @@
-using Squib.Cli;
 using Squib.Cli.Demo;
 using Squib.Cli.Guest;
 using Xunit;
@@ -72,7 +71,7 @@ public sealed class BootTests(FetchedGuest guest) : IClassFixture<FetchedGuest>,
         using StringWriter error = new();
         (string kernel, string initrd) = guest.Get(GuestFlavour.Cloud);
         string append = $"{Quiet} st.only=none st.shell=ttyAMA0";
-        int exitCode = SquibCommand.Run(
+        int exitCode = InProcess.RunInTime(
             ["boot", "--kernel", kernel, "--initrd", initrd, "--append", append],
             new() { Input = conversation.Keyboard, Output = conversation.Screen, Error = error });
         Assert.Equal(0, exitCode);
@@ -88,7 +87,7 @@ public sealed class BootTests(FetchedGuest guest) : IClassFixture<FetchedGuest>,
         (string kernel, string initrd) = guest.Get(GuestFlavour.Cloud);
         string append = $"{Quiet} st.only=console st.shell=hvc0";
         string log = folder.File("serial.log");
-        int exitCode = SquibCommand.Run(
+        int exitCode = InProcess.RunInTime(
             ["boot", "--kernel", kernel, "--initrd", initrd, "--append", append, "--console", "stdio", "--serial", $"file={log}"],
             new() { Input = conversation.Keyboard, Output = conversation.Screen, Error = error });
         Assert.Equal(0, exitCode);
