@@ -35,14 +35,13 @@ internal static class DemoDisk
         return Convert.ToHexStringLower(SHA256.HashData(content))[..16];
     }
 
-    /// <summary>Compares an image with what the guest says it has written: at its end, 512 sectors that tell their number.</summary>
+    /// <summary>Compares an image with what the guest says it has written: 512 sectors that tell their number.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="first">The number of the first of them.</param>
     /// <returns>The number of the first sector that holds something else, or null if all is well.</returns>
-    public static long? FindWrongSector(string path)
+    public static long? FindWrongSector(string path, long first)
     {
         using SafeFileHandle image = File.OpenHandle(path);
-        long sectors = RandomAccess.GetLength(image) / SectorBytes;
-        long first = (sectors / 8 * 8) - PatternSectors;
         byte[] found = new byte[SectorBytes];
         for (long sector = first; sector < first + PatternSectors; sector++)
         {
