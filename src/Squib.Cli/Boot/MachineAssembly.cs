@@ -10,7 +10,9 @@ using ArmMachine = Squib.Machine.Machine;
 
 namespace Squib.Cli.Boot;
 
-/// <summary>A machine with its memory, devices and open files, put together from a plan: the one place that does so.</summary>
+/// <summary>
+/// A machine with its memory, devices and open files, put together from a plan: the one place that does so.
+/// </summary>
 internal sealed class MachineAssembly : IDisposable
 {
     private readonly List<IDisposable> owned = [];
@@ -20,7 +22,11 @@ internal sealed class MachineAssembly : IDisposable
     {
         int wanted = plan.DeviceCount;
         if (wanted > SlotAllocator.Count)
-            throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
+        {
+            throw new UserErrorException(
+                $"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
+        }
+
         try
         {
             Disks = [.. plan.Drives.Select(Open)];
@@ -76,7 +82,11 @@ internal sealed class MachineAssembly : IDisposable
     {
         const long Granule = 2 << 20;
         if (bytes <= 0 || bytes % Granule != 0)
-            throw new UserErrorException($"RAM of {bytes} bytes is not possible: the size is a multiple of 2 MiB and not zero.");
+        {
+            throw new UserErrorException(
+                $"RAM of {bytes} bytes is not possible: the size is a multiple of 2 MiB and not zero.");
+        }
+
         try
         {
             return new(bytes);

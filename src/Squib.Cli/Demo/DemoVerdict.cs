@@ -1,6 +1,8 @@
 namespace Squib.Cli.Demo;
 
-/// <summary>Turns what the guest reported, and what the host finds on the disks afterwards, into the rows of the table.</summary>
+/// <summary>
+/// Turns what the guest reported, and what the host finds on the disks afterwards, into the rows of the table.
+/// </summary>
 /// <param name="results">The guest's results.</param>
 internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
 {

@@ -67,5 +67,6 @@ public sealed class DemoVerdictTests
         Assert.Contains(lines, line => line.EndsWith(" failed", StringComparison.Ordinal));
     }
 
-    private static DemoVerdict Verdict(string line) => new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()]);
+    private static DemoVerdict Verdict(string line) =>
+        new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()]);
 }
