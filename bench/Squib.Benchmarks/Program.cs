@@ -1,18 +1,34 @@
+using Squib.Benchmarks;
+using Squib.Benchmarks.Block;
+using Squib.Benchmarks.Boot;
 using Squib.Benchmarks.Ring;
 
-if (args is ["ring-one", var format, var workload])
+bool quick = args.Contains("--quick");
+switch (args.FirstOrDefault())
 {
-    using RingRun run = new(format == "packed", 1);
-    run.Verify(int.Parse(workload, System.Globalization.CultureInfo.InvariantCulture));
-    for (int i = 0; i < 10; i++) Console.WriteLine(run.Measure(workload[0] - '0', 300));
-    return 0;
-}
+    case "ring":
+        List<string> lines = [.. RingBenchmark.Run(quick), .. RegisterBenchmark.Run(quick), .. BlockBenchmark.Run(quick)];
+        if (!quick) Report.Write("ring", lines);
+        return 0;
+    case "boot":
+        List<string> boots = BootBenchmark.Run(quick);
+        if (!quick) Report.Write("boot", boots);
+        return 0;
+    case "register":
+        RegisterBenchmark.Run(quick);
+        return 0;
+    case "block":
+        BlockBenchmark.Run(quick);
+        return 0;
+    case "ring-one":
+        using (RingRun run = new(args[1] == "packed", 1))
+        {
+            run.Verify(args[2][0] - '0');
+            for (int i = 0; i < 10; i++) Console.WriteLine(run.Measure(args[2][0] - '0', 300));
+        }
 
-if (args is not ["ring", ..])
-{
-    Console.Error.WriteLine("usage: Squib.Benchmarks ring [--quick]");
-    return 2;
+        return 0;
+    default:
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block [--quick]");
+        return 2;
 }
-
-RingBenchmark.Run(args.Contains("--quick"));
-return 0;

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Squib.Cli;
 
 /// <summary>What the command reads from and writes to.</summary>
@@ -18,9 +20,19 @@ internal sealed record HostStreams
     /// <summary>The standard streams of this process.</summary>
     public static HostStreams OfProcess() => new()
     {
-        Input = Console.OpenStandardInput(),
-        Output = Console.OpenStandardOutput(),
-        Error = Console.Error,
+        Input = Open(0, FileAccess.Read, Console.IsInputRedirected, Console.OpenStandardInput),
+        Output = Open(1, FileAccess.Write, Console.IsOutputRedirected, Console.OpenStandardOutput),
+        Error = new StreamWriter(Open(2, FileAccess.Write, Console.IsErrorRedirected, Console.OpenStandardError))
+        {
+            AutoFlush = true,
+        },
         ErrorIsTerminal = !Console.IsErrorRedirected,
     };
+
+    // On a Unix terminal the console's own streams edit lines and send escape sequences of their own; the guest is to have the
+    // terminal to itself. Elsewhere they are right: they share the file's position with other processes.
+    private static Stream Open(int descriptor, FileAccess access, bool redirected, Func<Stream> ofConsole) =>
+        redirected || OperatingSystem.IsWindows()
+            ? ofConsole()
+            : new FileStream(new SafeFileHandle(descriptor, ownsHandle: false), access, bufferSize: 0);
 }

@@ -28,6 +28,7 @@ public sealed class Machine : IDisposable
     private readonly IVcpu vcpu;
     private readonly List<CountedDevice> counted = [];
     private readonly List<VirtioMmioTransport> transports = [];
+    private readonly HashSet<Slot> driverless = [];
     private readonly Lock running = new();
     private readonly Lock life = new();
     private int exit = NotEnded;
@@ -90,6 +91,7 @@ public sealed class Machine : IDisposable
         if (Volatile.Read(ref started))
             throw new InvalidOperationException("Devices are attached before the machine runs.");
         Slot slot = Slots.Allocate();
+        if (device.Type == DeviceType.BootTimer) driverless.Add(slot);
         VirtioMmioTransport attached =
             new(device, Memory, new IrqLine(gic, slot.Interrupt), transport, options.Logger);
         AddToBus(slot.Range, attached);
@@ -110,7 +112,11 @@ public sealed class Machine : IDisposable
         {
             lock (running)
             {
-                if (Volatile.Read(ref exit) == NotEnded) vcpu.Run();
+                if (Volatile.Read(ref exit) == NotEnded)
+                {
+                    options.KernelEntry?.Invoke();
+                    vcpu.Run();
+                }
             }
         }
         finally
@@ -202,6 +208,7 @@ public sealed class Machine : IDisposable
             InitrdStart = placement.Initrd,
             InitrdBytes = (ulong)options.Initrd.Length,
             Slots = Slots.Taken,
+            Driverless = driverless,
         }.ToBytes();
         if ((ulong)tree.Length > Placement.DeviceTreeBytes)
         {

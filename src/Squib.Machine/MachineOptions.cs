@@ -33,6 +33,9 @@ public sealed record MachineOptions
     /// <summary>Where the guest's serial output goes; null discards it. The machine does not close it.</summary>
     public Stream? SerialOutput { get; init; }
 
+    /// <summary>Called once, on the CPU's thread, right before the kernel's first instruction.</summary>
+    public Action? KernelEntry { get; init; }
+
     /// <summary>What the guest's clock follows.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Squib.Virtio.Devices.Balloon;
 
 namespace Squib.Virtio.Host;
 
@@ -7,7 +8,7 @@ namespace Squib.Virtio.Host;
 /// On Linux one private mapping without a swap reservation, whose pages <see cref="TryDiscard"/> can give back; elsewhere
 /// memory of the C library, for which discarding means writing zeroes. Do not dispose it while anything uses a piece.
 /// </remarks>
-public sealed class MappedMemory : IDisposable
+public sealed class MappedMemory : IMemoryReclaimer, IDisposable
 {
     /// <summary>The longest piece, in bytes: 1 GiB, because a <see cref="Memory{T}"/> ends below 2 GiB.</summary>
     public const int MaxPieceBytes = 1 << 30;
@@ -37,6 +38,9 @@ public sealed class MappedMemory : IDisposable
 
     /// <summary>The length in bytes.</summary>
     public long Length { get; }
+
+    /// <summary>The size of a page of the host, in bytes.</summary>
+    public int PageBytes => Environment.SystemPageSize;
 
     /// <summary>The memory in order, as pieces of <see cref="MaxPieceBytes"/> of which the last may be shorter.</summary>
     public IReadOnlyList<Memory<byte>> Pieces { get; }

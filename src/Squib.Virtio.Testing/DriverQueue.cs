@@ -143,9 +143,14 @@ public abstract class DriverQueue
     public List<UsedBuffer> Reap()
     {
         List<UsedBuffer> all = [];
-        while (TryReap(out UsedBuffer? used)) all.Add(used);
-        RequestInterrupt();
-        return all;
+        while (true)
+        {
+            while (TryReap(out UsedBuffer? used)) all.Add(used);
+            RequestInterrupt();
+            // What was used before the device could see the request brings no interrupt: look again.
+            if (!TryReap(out UsedBuffer? late)) return all;
+            all.Add(late);
+        }
     }
 
     /// <summary>Publishes what was added.</summary>

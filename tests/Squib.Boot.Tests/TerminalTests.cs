@@ -29,8 +29,8 @@ public sealed class TerminalTests(FetchedGuest guest) : IClassFixture<FetchedGue
             RedirectStandardOutput = true,
         })!;
         await WaitForAsync(terminal.StandardOutput, "# ");
-        await TypeAsync(terminal, "sleep 1000\r");
-        await WaitForAsync(terminal.StandardOutput, "sleep 1000");
+        await TypeAsync(terminal, "sh -c 'echo started-$((6 * 7)); exec sleep 1000'\r");
+        await WaitForAsync(terminal.StandardOutput, "started-42");
         await TypeAsync(terminal, "\u0003");
         await WaitForAsync(terminal.StandardOutput, "# ");
         await TypeAsync(terminal, "\u0001x");

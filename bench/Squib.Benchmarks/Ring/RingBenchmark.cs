@@ -37,7 +37,6 @@ internal static class RingBenchmark
                     (ours[v][round], bytes[v]) = variants[v].Run.Measure(workload, milliseconds);
             }
 
-            if (Environment.GetEnvironmentVariable("DRV") != null) { variants[0].Run.MeasureDriver(workload, 300); Console.WriteLine($"driver {variants[0].Run.MeasureDriver(workload, 300)}"); }
             for (int v = 0; v < variants.Length; v++)
             {
                 double mine = Median(ours[v]);

@@ -54,6 +54,15 @@ internal sealed class BootCommand
         HelpName = "WHERE",
     };
 
+    private readonly Option<string[]> net = new("--net")
+    {
+        Description = "A network card: tap=NAME, socket=PATH or passt, then [,mac=ADDRESS][,mtu=BYTES]. May be given again.",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [],
+    };
+
     private readonly Option<string?> vsock = new("--vsock")
     {
         Description = "A socket device and its Unix socket on the host: [cid=NUMBER,]uds=PATH.",
@@ -61,6 +70,30 @@ internal sealed class BootCommand
     };
 
     private readonly Option<bool> rng = new("--rng") { Description = "An entropy device." };
+
+    private readonly Option<string?> balloon = new("--balloon")
+    {
+        Description = "A memory balloon, and how much it takes at first: [target=SIZE].",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string[]> pmem = new("--pmem")
+    {
+        Description = "Persistent memory: file=PATH[,ro|private]. May be given again.",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string?> hotplug = new("--hotplug-memory")
+    {
+        Description = "Memory that is plugged while the guest runs: size=SIZE[,requested=SIZE].",
+        HelpName = "KEYS",
+    };
+
+    private readonly Option<bool> bootTimer = new("--boot-timer") { Description = "A timer of the guest's boot." };
 
     private readonly Option<bool> stats = new("--stats")
     {
@@ -78,7 +111,8 @@ internal sealed class BootCommand
         BootCommand self = new();
         Command command = new("boot", "Boots a kernel. On the keyboard: Ctrl-A x ends, Ctrl-A h helps.")
         {
-            self.kernel, self.initrd, self.append, self.memory, self.drive, self.console, self.serial, self.vsock, self.rng, self.stats,
+            self.kernel, self.initrd, self.append, self.memory, self.drive, self.net, self.console, self.serial, self.vsock,
+            self.rng, self.balloon, self.pmem, self.hotplug, self.bootTimer, self.stats,
         };
         command.SetAction(result => BootRun.Execute(self.Read(result), streams));
         return command;
@@ -99,10 +133,16 @@ internal sealed class BootCommand
             CommandLine = result.GetRequiredValue(append),
             MemoryBytes = ByteSize.Parse(result.GetRequiredValue(memory)),
             Drives = [.. result.GetRequiredValue(drive).Select(DriveOptions.Parse)],
+            NetCards = [.. result.GetRequiredValue(net).Select(NetCardOptions.Parse)],
             Console = consoleTarget,
             Serial = serialTarget,
             Vsock = result.GetValue(vsock) is { } keys ? GuestSocketOptions.Parse(keys) : null,
             Rng = result.GetValue(rng),
+            MemoryDevices = MemoryDeviceOptions.Parse(
+                result.GetResult(balloon) is null ? null : result.GetValue(balloon) ?? "",
+                result.GetRequiredValue(pmem),
+                result.GetValue(hotplug),
+                result.GetValue(bootTimer)),
             Stats = result.GetValue(stats),
         };
     }

@@ -21,6 +21,9 @@ internal sealed record BootOptions
     /// <summary>The disks in their order; the first is the guest's vda.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
+    /// <summary>The network cards in their order; the first is the guest's eth0.</summary>
+    public IReadOnlyList<NetCardOptions> NetCards { get; init; } = [];
+
     /// <summary>Where the virtio console leads; <see cref="StreamKind.Off"/> means that there is none.</summary>
     public StreamTarget Console { get; init; } = StreamTarget.Off;
 
@@ -32,6 +35,9 @@ internal sealed record BootOptions
 
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
+
+    /// <summary>The devices that have to do with memory.</summary>
+    public MemoryDeviceOptions MemoryDevices { get; init; } = new();
 
     /// <summary>Whether to print what the machine did once it has ended.</summary>
     public bool Stats { get; init; }

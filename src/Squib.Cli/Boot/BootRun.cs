@@ -53,8 +53,10 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
             CommandLine = options.CommandLine,
             MemoryBytes = options.MemoryBytes,
             Drives = options.Drives,
+            NetCards = options.NetCards,
             Rng = options.Rng,
             Vsock = options.Vsock,
+            MemoryDevices = options.MemoryDevices,
             ConsoleOutput = console,
             SerialOutput = serial,
         });

@@ -1,10 +1,10 @@
 using Squib.Machine;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Net;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Host;
-using Squib.Virtio.Memory;
 using Squib.Virtio.Transport;
 using ArmMachine = Squib.Machine.Machine;
 
@@ -18,16 +18,19 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + (plan.Rng ? 1 : 0) + (plan.Vsock is null ? 0 : 1) + (plan.ConsoleOutput is null ? 0 : 1);
+        int wanted = plan.Drives.Count + plan.NetCards.Count + (plan.Rng ? 1 : 0) + (plan.Vsock is null ? 0 : 1)
+            + (plan.ConsoleOutput is null ? 0 : 1) + plan.MemoryDevices.Count;
         if (wanted > SlotAllocator.Count)
             throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
         try
         {
             BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
-            Machine = Own(CreateMachine(plan, Own(ReserveMemory(plan.MemoryBytes))));
+            NetDevice[] cards = [.. plan.NetCards.Select(OpenCard)];
+            MemoryDevices = Own(new MemoryDevices(plan.MemoryDevices, Own(ReserveMemory(plan.MemoryBytes))));
+            Machine = Own(CreateMachine(plan, MemoryDevices));
             if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
             if (plan.Vsock is not null) Vsock = OpenVsock(plan.Vsock);
-            AttachAll(disks, plan.Rng);
+            AttachAll(disks, cards, plan.Rng);
         }
         catch
         {
@@ -41,6 +44,9 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>Its virtio devices in the order of their slots.</summary>
     public IReadOnlyList<AttachedDevice> Devices => devices;
+
+    /// <summary>The guest's memory and the devices that have to do with it.</summary>
+    public MemoryDevices MemoryDevices { get; }
 
     /// <summary>The virtio console, or null.</summary>
     public ConsoleDevice? Console { get; }
@@ -76,21 +82,15 @@ internal sealed class MachineAssembly : IDisposable
         }
     }
 
-    private static ArmMachine CreateMachine(MachinePlan plan, MappedMemory ram)
+    private static ArmMachine CreateMachine(MachinePlan plan, MemoryDevices memory)
     {
-        ulong at = MemoryMap.RamStart;
-        List<GuestRegion> regions = [];
-        foreach (Memory<byte> piece in ram.Pieces)
-        {
-            regions.Add(new(at, piece));
-            at += (ulong)piece.Length;
-        }
-
         try
         {
             return new(new MachineOptions
             {
-                Memory = new(regions),
+                Memory = memory.Memory,
+                RamBytes = memory.RamBytes,
+                KernelEntry = memory.BootTimer is { } timer ? timer.Start : null,
                 Kernel = plan.Kernel,
                 Initrd = plan.Initrd,
                 CommandLine = plan.CommandLine,
@@ -129,14 +129,26 @@ internal sealed class MachineAssembly : IDisposable
         return device;
     }
 
+    private NetDevice OpenCard(NetCardOptions card)
+    {
+        INetBackend backend = HostNetwork.Open(card);
+        Own(new AsyncOwned(backend));
+        return new(backend, new() { Mac = card.Mac, Mtu = card.Mtu, QueuePairs = backend.QueueCount });
+    }
+
     // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
-    private void AttachAll(BlockDevice[] disks, bool rng)
+    private void AttachAll(BlockDevice[] disks, NetDevice[] cards, bool rng)
     {
         if (disks.Length > 0) Attach("block 0", disks[0]);
+        for (int i = 0; i < cards.Length; i++) Attach($"net {i}", cards[i]);
         if (Vsock is not null) Attach("vsock", Vsock);
+        if (MemoryDevices.Balloon is { } balloon) Attach("balloon", balloon);
         if (rng) Attach("rng", new RngDevice());
         if (Console is not null) Attach("console", Console);
         for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);
+        for (int i = 0; i < MemoryDevices.Pmem.Count; i++) Attach($"pmem {i}", MemoryDevices.Pmem[i]);
+        if (MemoryDevices.Mem is { } mem) Attach("mem", mem);
+        if (MemoryDevices.BootTimer is { } timer) Attach("boot-timer", timer);
     }
 
     private void Attach(string name, IVirtioDevice device)

@@ -20,6 +20,9 @@ internal sealed record MachinePlan
     /// <summary>The disks.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
+    /// <summary>The network cards.</summary>
+    public IReadOnlyList<NetCardOptions> NetCards { get; init; } = [];
+
     /// <summary>Where a virtio console's output goes; null for no console.</summary>
     public Stream? ConsoleOutput { get; init; }
 
@@ -28,6 +31,9 @@ internal sealed record MachinePlan
 
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
+
+    /// <summary>The devices that have to do with memory.</summary>
+    public MemoryDeviceOptions MemoryDevices { get; init; } = new();
 
     /// <summary>Where the serial line leads; null discards.</summary>
     public Stream? SerialOutput { get; init; }

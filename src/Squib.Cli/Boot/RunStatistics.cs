@@ -1,6 +1,9 @@
 using System.Globalization;
+using Squib.Virtio.Devices.Balloon;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Mem;
+using Squib.Virtio.Devices.Net;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Transport;
@@ -33,9 +36,12 @@ internal static class RunStatistics
     private static long CountBytes(IVirtioDevice device) => device switch
     {
         BlockDevice block => block.Counters.BytesRead + block.Counters.BytesWritten,
+        NetDevice net => net.Counters.BytesSent + net.Counters.BytesReceived,
         RngDevice rng => rng.Bytes,
         VsockDevice vsock => vsock.Counters.BytesFromGuest + vsock.Counters.BytesToGuest,
         ConsoleDevice console => console.Ports.Sum(port => port.InputBytes + port.OutputBytes),
+        BalloonDevice balloon => balloon.Counters.DiscardedBytes,
+        MemDevice mem => mem.PluggedBytes,
         _ => 0,
     };
 }

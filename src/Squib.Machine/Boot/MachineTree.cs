@@ -30,6 +30,11 @@ internal sealed record MachineTree
     /// <summary>The occupied virtio slots.</summary>
     public IReadOnlyList<Slot> Slots { get; init; } = [];
 
+    /// <summary>
+    /// Those that no driver is to take: Linux refuses programs the registers of a device that a driver has.
+    /// </summary>
+    public IReadOnlySet<Slot> Driverless { get; init; } = new HashSet<Slot>();
+
     /// <summary>Writes the tree.</summary>
     /// <returns>The flattened device tree.</returns>
     public byte[] ToBytes()
@@ -55,8 +60,9 @@ internal sealed record MachineTree
                 .Text("compatible", Slot.DeviceTreeCompatible)
                 .Numbers("reg", slot.Range.Start, slot.Range.Length)
                 .Cells("interrupts", slot.DeviceTreeInterrupts())
-                .Flag("dma-coherent")
-                .EndNode();
+                .Flag("dma-coherent");
+            if (Driverless.Contains(slot)) writer.Text("status", "disabled");
+            writer.EndNode();
         }
 
         return writer.EndNode().Finish();

@@ -5,14 +5,15 @@ namespace Squib.Machine.Cpu;
 
 /// <summary>The decoded instructions of guest pages, by physical page.</summary>
 /// <remarks>
-/// Instructions are decoded when they are first executed. As the architecture has it, a change of the code counts only after
-/// the guest has invalidated its instruction cache; what was decoded is then compared with memory, and only what differs is
-/// decoded again. When all pages are in use, all are dropped.
+/// Instructions are decoded when they are first executed. As the architecture has it, a change of the code counts only
+/// after the guest has invalidated its instruction cache; what was decoded is then compared with memory, and only what
+/// differs is decoded again. When all pages are in use, all are dropped.
 /// </remarks>
 internal sealed unsafe class CodeCache : IDisposable
 {
-    // SAFETY: pages are carved from unmanaged chunks that are freed only with the cache, so that an Op that is executing stays
-    // readable even when its page is given another meaning. A page's Host points to 4096 bytes of pinned guest RAM.
+    // SAFETY: pages are carved from unmanaged chunks that are freed only with the cache, so that an Op that is
+    // executing stays readable even when its page is given another meaning. A page's Host points to 4096 bytes of
+    // pinned guest RAM.
     private const int MaxPages = 2048;
     private const int PagesPerChunk = 32;
     private const int OpsPerPage = 1024;
@@ -69,7 +70,9 @@ internal sealed unsafe class CodeCache : IDisposable
         Compare((Page*)page, first, 16);
     }
 
-    /// <summary>Has all pages compared with memory before they are used again; the fetch tables must be emptied too.</summary>
+    /// <summary>
+    /// Has all pages compared with memory before they are used again; the fetch tables must be emptied too.
+    /// </summary>
     internal void InvalidateAll() => generation++;
 
     /// <summary>Frees all pages.</summary>
@@ -159,7 +162,9 @@ internal sealed unsafe class CodeCache : IDisposable
     private Page* Carve(int index)
     {
         int chunk = index / PagesPerChunk;
-        if (chunk == chunks.Count) chunks.Add((nint)NativeMemory.AlignedAlloc((nuint)(PagesPerChunk * PageBytes), 4096));
+        if (chunk == chunks.Count)
+            chunks.Add((nint)NativeMemory.AlignedAlloc((nuint)(PagesPerChunk * PageBytes), 4096));
+
         return (Page*)(chunks[chunk] + ((index % PagesPerChunk) * PageBytes));
     }
 

@@ -4,8 +4,8 @@ namespace Squib.Machine.Cpu;
 /// <remarks>What a handler touches for nearly every instruction stands first.</remarks>
 internal unsafe struct CpuState
 {
-    // SAFETY: allocated by SoftwareCpu, which frees it when it is disposed of and nothing runs any more. The pointers in it are
-    // to memory of the same owner: look-aside tables, code pages.
+    // SAFETY: allocated by SoftwareCpu, which frees it when it is disposed of and nothing runs any more. The pointers
+    // in it are to memory of the same owner: look-aside tables, code pages.
 
     /// <summary>The index in <see cref="X"/> that always reads as zero (XZR as a source).</summary>
     public const int Zero = 31;
@@ -22,10 +22,14 @@ internal unsafe struct CpuState
     /// <summary>The condition flags as they stand in PSTATE: N bit 31, Z bit 30, C bit 29, V bit 28.</summary>
     public uint Nzcv;
 
-    /// <summary>Whether a SIMD or floating-point instruction traps at the current exception level (CPACR_EL1.FPEN).</summary>
+    /// <summary>
+    /// Whether a SIMD or floating-point instruction traps at the current exception level (CPACR_EL1.FPEN).
+    /// </summary>
     public bool SimdTrapped;
 
-    /// <summary>What must be clear in a stack pointer that is used as a base: 15 where its alignment is checked, or 0.</summary>
+    /// <summary>
+    /// What must be clear in a stack pointer that is used as a base: 15 where its alignment is checked, or 0.
+    /// </summary>
     public uint StackMask;
 
     /// <summary>Translations for reading at the current exception level.</summary>

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace Squib.Machine.Cpu;
 
-/// <summary>One row of the decode table: a bit pattern as the architecture manual writes it, and what decodes or executes it.</summary>
+/// <summary>
+/// One row of the decode table: a bit pattern as the architecture manual writes it, and what decodes or executes it.
+/// </summary>
 internal sealed unsafe class DecodeRow
 {
     // SAFETY: the function pointers are of static methods, which are never unloaded.
@@ -10,7 +12,9 @@ internal sealed unsafe class DecodeRow
     private readonly delegate*<Op*, void> prepare;
 
     /// <summary>Creates a row; exactly one of the two functions is given.</summary>
-    /// <param name="pattern">32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).</param>
+    /// <param name="pattern">
+    /// 32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).
+    /// </param>
     /// <param name="name">The instruction's name in the manual.</param>
     /// <param name="execute">The handler, if nothing is to be prepared.</param>
     /// <param name="prepare">What takes the operands apart and chooses the handler.</param>
@@ -98,12 +102,14 @@ internal sealed unsafe class DecodeRow
             {
                 int colon = token.IndexOf(':', StringComparison.Ordinal);
                 int width = 1;
-                if (colon >= 0 && (!int.TryParse(token.AsSpan(colon + 1), out width) || width < 1)) throw Malformed(pattern, token);
+                if (colon >= 0 && (!int.TryParse(token.AsSpan(colon + 1), out width) || width < 1))
+                    throw Malformed(pattern, token);
                 left -= width;
             }
         }
 
-        return left == 0 ? (mask, value) : throw new ArgumentException($"\"{pattern}\" has {32 - left} bits.", nameof(pattern));
+        if (left != 0) throw new ArgumentException($"\"{pattern}\" has {32 - left} bits.", nameof(pattern));
+        return (mask, value);
     }
 
     private static ArgumentException Malformed(string pattern, string token) =>

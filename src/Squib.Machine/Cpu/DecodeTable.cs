@@ -17,22 +17,34 @@ internal sealed unsafe class DecodeTable
     public IReadOnlyList<DecodeRow> Rows => rows;
 
     /// <summary>Adds an instruction whose handler reads its fields from <see cref="Op.Word"/>.</summary>
-    /// <param name="pattern">32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).</param>
+    /// <param name="pattern">
+    /// 32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).
+    /// </param>
     /// <param name="name">The instruction's name in the manual.</param>
     /// <param name="execute">The handler.</param>
     /// <param name="where">What else a word must satisfy to be this instruction, or null.</param>
-    public void Add(string pattern, string name, delegate*<CpuState*, Op*, Op*> execute, Func<uint, bool>? where = null) =>
+    public void Add(
+        string pattern,
+        string name,
+        delegate*<CpuState*, Op*, Op*> execute,
+        Func<uint, bool>? where = null) =>
         Add(new DecodeRow(pattern, name, execute, null, where, inSimd));
 
     /// <summary>Adds an instruction that is taken apart when it is decoded.</summary>
-    /// <param name="pattern">32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).</param>
+    /// <param name="pattern">
+    /// 32 bits, most significant first: runs of 0 and 1, and fields NAME:WIDTH (NAME alone is one bit).
+    /// </param>
     /// <param name="name">The instruction's name in the manual.</param>
     /// <param name="prepare">
-    /// Sets the operands and <see cref="Op.Execute"/>; <see cref="Op.Word"/> is set already, and <see cref="Op.Immediate"/>
-    /// is the distance of the instruction from the start of its page.
+    /// Sets the operands and <see cref="Op.Execute"/>; <see cref="Op.Word"/> is set already, and <see
+    /// cref="Op.Immediate"/> is the distance of the instruction from the start of its page.
     /// </param>
     /// <param name="where">What else a word must satisfy to be this instruction, or null.</param>
-    public void AddPrepared(string pattern, string name, delegate*<Op*, void> prepare, Func<uint, bool>? where = null) =>
+    public void AddPrepared(
+        string pattern,
+        string name,
+        delegate*<Op*, void> prepare,
+        Func<uint, bool>? where = null) =>
         Add(new DecodeRow(pattern, name, null, prepare, where, inSimd));
 
     /// <summary>Begins a part of the table whose instructions are trapped while CPACR_EL1.FPEN says so.</summary>

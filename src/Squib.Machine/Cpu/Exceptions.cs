@@ -21,13 +21,17 @@ internal static unsafe class Exceptions
         return Synchronous(s, Pc.Of(s, op), ExceptionClass.Unknown, 0);
     }
 
-    /// <summary>Takes the exception of a SIMD or floating-point instruction while CPACR_EL1.FPEN forbids them.</summary>
+    /// <summary>
+    /// Takes the exception of a SIMD or floating-point instruction while CPACR_EL1.FPEN forbids them.
+    /// </summary>
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction.</param>
     internal static Op* SimdTrap(CpuState* s, Op* op) =>
         Synchronous(s, Pc.Of(s, op), ExceptionClass.SimdAccess, (1u << 24) | (0xeu << 20));
 
-    /// <summary>Takes the exception of an access to a system register or a system instruction that is trapped.</summary>
+    /// <summary>
+    /// Takes the exception of an access to a system register or a system instruction that is trapped.
+    /// </summary>
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction: MSR, MRS or SYS.</param>
     internal static Op* SystemTrap(CpuState* s, Op* op)

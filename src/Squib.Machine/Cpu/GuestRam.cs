@@ -6,7 +6,8 @@ namespace Squib.Machine.Cpu;
 /// <summary>The host's addresses of guest memory, which is pinned for as long as the CPU lives.</summary>
 internal sealed unsafe class GuestRam : IDisposable
 {
-    // SAFETY: each region's memory is pinned here and unpinned when the CPU, whose tables point into it, is disposed of.
+    // SAFETY: each region's memory is pinned here and unpinned when the CPU, whose tables point into it, is disposed
+    // of.
     private readonly MemoryHandle[] pins;
     private readonly Piece[] pieces;
 

@@ -17,8 +17,8 @@ internal sealed unsafe class LookAside : IDisposable
     public LookAside()
     {
         const int Tables = (2 * Levels) + 1;
-        nuint bytes = (nuint)((Tables * TlbEntry.Lines * sizeof(TlbEntry)) + (Levels * FetchEntry.Lines * sizeof(FetchEntry)));
-        read = (TlbEntry*)NativeMemory.AlignedAlloc(bytes, 64);
+        int bytes = (Tables * TlbEntry.Lines * sizeof(TlbEntry)) + (Levels * FetchEntry.Lines * sizeof(FetchEntry));
+        read = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
         write = read + (Levels * TlbEntry.Lines);
         none = write + (Levels * TlbEntry.Lines);
         fetch = (FetchEntry*)(none + TlbEntry.Lines);

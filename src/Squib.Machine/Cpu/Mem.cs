@@ -4,14 +4,15 @@ namespace Squib.Machine.Cpu;
 
 /// <summary>The accesses of handlers to guest memory.</summary>
 /// <remarks>
-/// All return whether the access succeeded; if not, the guest's exception has been taken already and the handler answers with
-/// <see cref="CpuState.Next"/>. Unaligned accesses work, also across pages. The look-up compares the page of the last byte with
-/// the line of the first, so what crosses a page never hits.
+/// All return whether the access succeeded; if not, the guest's exception has been taken already and the handler
+/// answers with <see cref="CpuState.Next"/>. Unaligned accesses work, also across pages. The look-up compares the page
+/// of the last byte with the line of the first, so what crosses a page never hits.
 /// </remarks>
 internal static unsafe class Mem
 {
-    // SAFETY: a line of a look-aside table is filled only with pages that lie whole in pinned guest RAM and that the current
-    // exception level may access in that way; whatever changes a translation clears the line. An access stays within the page.
+    // SAFETY: a line of a look-aside table is filled only with pages that lie whole in pinned guest RAM and that the
+    // current exception level may access in that way; whatever changes a translation clears the line. An access stays
+    // within the page.
     private const ulong PageMask = ~0xffful;
 
     /// <summary>Loads a byte.</summary>

@@ -3,7 +3,9 @@ using Squib.Machine.Mmu;
 
 namespace Squib.Machine.Cpu;
 
-/// <summary>The accesses to guest memory that miss the look-aside tables: unknown pages, page crossings, devices, faults.</summary>
+/// <summary>
+/// The accesses to guest memory that miss the look-aside tables: unknown pages, page crossings, devices, faults.
+/// </summary>
 internal static unsafe class MemSlow
 {
     // SAFETY: host addresses come from GuestRam and are used within one page of pinned memory.
@@ -94,7 +96,9 @@ internal static unsafe class MemSlow
         return true;
     }
 
-    /// <summary>Loads two times 64 bits into <see cref="CpuState.LoadedLow"/> and <see cref="CpuState.Loaded"/>.</summary>
+    /// <summary>
+    /// Loads two times 64 bits into <see cref="CpuState.LoadedLow"/> and <see cref="CpuState.Loaded"/>.
+    /// </summary>
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction.</param>
     /// <param name="va">The virtual address.</param>
@@ -130,7 +134,9 @@ internal static unsafe class MemSlow
         return first == size || TryTranslate(s, op, va + (uint)first, write, out _);
     }
 
-    /// <summary>Finds the host's address of memory that one page holds whole, for accesses that must be single.</summary>
+    /// <summary>
+    /// Finds the host's address of memory that one page holds whole, for accesses that must be single.
+    /// </summary>
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction.</param>
     /// <param name="va">The virtual address.</param>

@@ -2,10 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Squib.Machine.Cpu;
 
-/// <summary>One decoded instruction: what executes it, and its operands where decoding has taken them apart already.</summary>
+/// <summary>
+/// One decoded instruction: what executes it, and its operands where decoding has taken them apart already.
+/// </summary>
 /// <remarks>
-/// Decoded instructions of one guest page lie side by side, so that the next instruction is the next element and the distance
-/// between two elements is the distance of their addresses.
+/// Decoded instructions of one guest page lie side by side, so that the next instruction is the next element and the
+/// distance between two elements is the distance of their addresses.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = 24)]
 internal unsafe struct Op
@@ -16,7 +18,9 @@ internal unsafe struct Op
     [FieldOffset(0)]
     public delegate*<CpuState*, Op*, Op*> Execute;
 
-    /// <summary>An operand that decoding computed, if the instruction has one: an immediate, a distance, or a target.</summary>
+    /// <summary>
+    /// An operand that decoding computed, if the instruction has one: an immediate, a distance, or a target.
+    /// </summary>
     [FieldOffset(8)]
     public ulong Immediate;
 
@@ -24,7 +28,9 @@ internal unsafe struct Op
     [FieldOffset(16)]
     public uint Word;
 
-    /// <summary>The register that is written, or the one that is stored, as an index into <see cref="CpuState.X"/>.</summary>
+    /// <summary>
+    /// The register that is written, or the one that is stored, as an index into <see cref="CpuState.X"/>.
+    /// </summary>
     [FieldOffset(20)]
     public byte Rd;
 

@@ -1,6 +1,8 @@
 namespace Squib.Machine.Cpu;
 
-/// <summary>The system registers that the CPU does not have itself: debug, performance monitors, timer, interrupt controller.</summary>
+/// <summary>
+/// The system registers that the CPU does not have itself: debug, performance monitors, timer, interrupt controller.
+/// </summary>
 internal static unsafe class OtherRegisters
 {
     // SAFETY: reads the CPU's own state only.
@@ -30,7 +32,8 @@ internal static unsafe class OtherRegisters
             (0, 12) when crm is >= 8 and <= 12 => OtherRegister.OfMachine, // ICC_*
             (3, 9) when crm >= 12 => user ? OtherRegister.Trapped : OtherRegister.ReadsAsZero, // PM*
             (3, 14) when crm >= 8 => user ? OtherRegister.Trapped : OtherRegister.ReadsAsZero, // PMEV*
-            (3, 14) when crm < 4 => user && !UserMay(s, crm, encoding & 7) ? OtherRegister.Trapped : OtherRegister.OfMachine,
+            (3, 14) when crm < 4 && user && !UserMay(s, crm, encoding & 7) => OtherRegister.Trapped,
+            (3, 14) when crm < 4 => OtherRegister.OfMachine, // CNT*
             _ => OtherRegister.None,
         };
     }

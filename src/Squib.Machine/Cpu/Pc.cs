@@ -5,8 +5,8 @@ namespace Squib.Machine.Cpu;
 /// <summary>The program counter: where an instruction stands, and how to go elsewhere.</summary>
 internal static unsafe class Pc
 {
-    // SAFETY: an executing Op lies in the page that CpuState.PageOps begins, except those of the code cache that stand alone and
-    // are then the page themselves. Lines of the fetch table hold pages of the same cache.
+    // SAFETY: an executing Op lies in the page that CpuState.PageOps begins, except those of the code cache that stand
+    // alone and are then the page themselves. Lines of the fetch table hold pages of the same cache.
     private const ulong TagMask = ~0xffcul;
 
     /// <summary>The virtual address of an instruction of the current page.</summary>

@@ -1,6 +1,8 @@
 namespace Squib.Machine.Cpu;
 
-/// <summary>What stands before each SIMD and floating-point instruction: the trap that CPACR_EL1.FPEN controls.</summary>
+/// <summary>
+/// What stands before each SIMD and floating-point instruction: the trap that CPACR_EL1.FPEN controls.
+/// </summary>
 internal static unsafe class SimdGate
 {
     // SAFETY: DecodeRow puts the address of the instruction's own handler into Immediate.

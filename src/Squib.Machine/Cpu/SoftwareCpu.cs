@@ -13,8 +13,8 @@ namespace Squib.Machine.Cpu;
 /// </remarks>
 public sealed unsafe partial class SoftwareCpu : IVcpu
 {
-    // SAFETY: the state is allocated with the CPU and freed by Dispose, which must not be called while Run is executing. It
-    // carries a handle of this object, by which handlers find their way back.
+    // SAFETY: the state is allocated with the CPU and freed by Dispose, which must not be called while Run is
+    // executing. It carries a handle of this object, by which handlers find their way back.
     private const int InstructionsPerTurn = 2048;
     private const int MaxReports = 16;
     private readonly CpuState* state;
@@ -117,7 +117,9 @@ public sealed unsafe partial class SoftwareCpu : IVcpu
         if (asserted) wakeUp.Set();
     }
 
-    /// <summary>Frees the CPU's memory and unpins the guest's; must not be called while <see cref="Run"/> is executing.</summary>
+    /// <summary>
+    /// Frees the CPU's memory and unpins the guest's; must not be called while <see cref="Run"/> is executing.
+    /// </summary>
     public void Dispose()
     {
         if (disposed) return;

@@ -26,7 +26,9 @@ internal sealed unsafe class SystemRegister
     /// <summary>What executes MSR; null if the register cannot be written.</summary>
     public delegate*<CpuState*, Op*, Op*> Write { get; init; }
 
-    /// <summary>What the handlers find in <see cref="Op.Immediate"/>: the offset of a field of the state, or a constant.</summary>
+    /// <summary>
+    /// What the handlers find in <see cref="Op.Immediate"/>: the offset of a field of the state, or a constant.
+    /// </summary>
     public ulong Operand { get; init; }
 
     /// <summary>Puts an encoding together.</summary>

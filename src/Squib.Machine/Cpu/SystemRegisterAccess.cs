@@ -77,7 +77,8 @@ internal static unsafe class SystemRegisterAccess
 
     /// <summary>MSR DAIFClr; the immediate is in bits 11 to 8.</summary>
     internal static Op* UnmaskInterrupts(CpuState* s, Op* op) =>
-        IsTrapped(s, SctlrUma) ? Exceptions.SystemTrap(s, op) : SetDaif(s, op, s->Daif & ~(((op->Word >> 8) & 15) << 6));
+        IsTrapped(
+            s, SctlrUma) ? Exceptions.SystemTrap(s, op) : SetDaif(s, op, s->Daif & ~(((op->Word >> 8) & 15) << 6));
 
     /// <summary>MSR SPSel with an immediate.</summary>
     internal static Op* SelectStackPointer(CpuState* s, Op* op)

@@ -73,7 +73,8 @@ internal static unsafe class SystemRegisters
     private static Dictionary<uint, SystemRegister> Build()
     {
         var table = new Dictionary<uint, SystemRegister>();
-        foreach (SystemRegister register in Constants().Concat(Stored()).Concat(Special())) table.Add(register.Encoding, register);
+        foreach (SystemRegister register in Constants().Concat(Stored()).Concat(Special()))
+            table.Add(register.Encoding, register);
         return table;
     }
 
@@ -123,10 +124,18 @@ internal static unsafe class SystemRegisters
             Store("SPSR_EL1", 0, 4, 0, 0, OffsetOf(&sample, &state->SpsrEl1)),
             Store("ELR_EL1", 0, 4, 0, 1, OffsetOf(&sample, &state->ElrEl1)),
             Store("SCTLR_EL1", 0, 1, 0, 0, OffsetOf(&sample, &state->SctlrEl1), &SystemRegisterAccess.WriteControl),
-            Store("CPACR_EL1", 0, 1, 0, 2, OffsetOf(&sample, &state->CpacrEl1), &SystemRegisterAccess.WriteFeatureAccess),
+            Store(
+                "CPACR_EL1", 0, 1, 0, 2, OffsetOf(&sample, &state->CpacrEl1), &SystemRegisterAccess.WriteFeatureAccess),
             Store("TTBR0_EL1", 0, 2, 0, 0, OffsetOf(&sample, &state->Ttbr0El1), &SystemRegisterAccess.WriteLowerTable),
             Store("TTBR1_EL1", 0, 2, 0, 1, OffsetOf(&sample, &state->Ttbr1El1), &SystemRegisterAccess.WriteUpperTable),
-            Store("TCR_EL1", 0, 2, 0, 2, OffsetOf(&sample, &state->TcrEl1), &SystemRegisterAccess.WriteTranslationControl),
+            Store(
+                "TCR_EL1",
+                0,
+                2,
+                0,
+                2,
+                OffsetOf(&sample, &state->TcrEl1),
+                &SystemRegisterAccess.WriteTranslationControl),
             new("MDSCR_EL1", SystemRegister.Encode(2, 0, 0, 2, 2))
             {
                 Read = &SystemRegisterAccess.ReadStored,

@@ -2,7 +2,9 @@ using Squib.Virtio.Memory;
 
 namespace Squib.Machine.Mmu;
 
-/// <summary>Stage 1 of address translation at EL1 and EL0: the registers that control it, the TLB and the walk.</summary>
+/// <summary>
+/// Stage 1 of address translation at EL1 and EL0: the registers that control it, the TLB and the walk.
+/// </summary>
 internal sealed class AddressTranslation
 {
     private const ulong TcrA1 = 1ul << 22;

@@ -1,6 +1,8 @@
 namespace Squib.Machine.Mmu;
 
-/// <summary>The fault status codes of ESR_EL1 (DFSC and IFSC) and PAR_EL1; the level of the walk is added to some.</summary>
+/// <summary>
+/// The fault status codes of ESR_EL1 (DFSC and IFSC) and PAR_EL1; the level of the walk is added to some.
+/// </summary>
 internal static class FaultStatus
 {
     /// <summary>No fault; not a code of the architecture.</summary>

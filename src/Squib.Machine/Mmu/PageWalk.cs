@@ -67,7 +67,8 @@ internal static class PageWalk
         if ((descriptor & (1ul << 53)) != 0) attributes |= PageAttributes.PrivilegedNoExecute;
         if ((descriptor & (1ul << 54)) != 0) attributes |= PageAttributes.UserNoExecute;
         attributes |= inherited & ~PageAttributes.User;
-        return new(start | (va & offsetMask & ~0xffful), attributes, (int)(descriptor >> 2) & 7, level, FaultStatus.None);
+        return new(
+            start | (va & offsetMask & ~0xffful), attributes, (int)(descriptor >> 2) & 7, level, FaultStatus.None);
     }
 
     private static bool TryRead(GuestMemory memory, ulong address, out ulong descriptor)

@@ -2,9 +2,9 @@ namespace Squib.Machine.Mmu;
 
 /// <summary>The translations of pages found before, tagged with their address space id.</summary>
 /// <remarks>
-/// The set of a page depends on its address alone, so invalidating a page for all address spaces is a look at one set. Blocks
-/// are kept as the pages of them that were used; which blocks that happened to is remembered, because the invalidation of any
-/// address in a block must drop all of it.
+/// The set of a page depends on its address alone, so invalidating a page for all address spaces is a look at one set.
+/// Blocks are kept as the pages of them that were used; which blocks that happened to is remembered, because the
+/// invalidation of any address in a block must drop all of it.
 /// </remarks>
 internal sealed class Tlb
 {
@@ -77,7 +77,9 @@ internal sealed class Tlb
 
     /// <summary>Drops the translations of a page.</summary>
     /// <param name="va">A virtual address in the page.</param>
-    /// <param name="asid">The address space whose translation it is, besides global ones; null for all address spaces.</param>
+    /// <param name="asid">
+    /// The address space whose translation it is, besides global ones; null for all address spaces.
+    /// </param>
     /// <returns>False if the address lay in a block, so that everything was dropped.</returns>
     public bool InvalidatePage(ulong va, ushort? asid)
     {
@@ -107,7 +109,8 @@ internal sealed class Tlb
         }
     }
 
-    // Bits 47 to 12, and bit 55 for the half of the address space; what lies between is the same, or no translation exists.
+    // Bits 47 to 12, and bit 55 for the half of the address space; what lies between is the same, or no translation
+    // exists.
     private static ulong PageNumber(ulong va) => ((va >> 12) & (PageBits >> 1)) | (((va >> 55) & 1) << 36);
 
     private static ulong BlockKey(ulong va, int level)

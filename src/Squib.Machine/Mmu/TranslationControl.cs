@@ -5,7 +5,11 @@ namespace Squib.Machine.Mmu;
 /// <param name="Disabled">Whether walks are disabled (EPD).</param>
 /// <param name="IgnoresTopByte">Whether the top byte of an address is a tag (TBI).</param>
 /// <param name="OutputLimit">The first physical address too large (IPS).</param>
-internal readonly record struct TranslationControl(int AddressBits, bool Disabled, bool IgnoresTopByte, ulong OutputLimit)
+internal readonly record struct TranslationControl(
+    int AddressBits,
+    bool Disabled,
+    bool IgnoresTopByte,
+    ulong OutputLimit)
 {
     /// <summary>The number of physical address bits that the CPU has; ID_AA64MMFR0_EL1.PARange says the same.</summary>
     public const int PhysicalBits = 44;
@@ -25,7 +29,9 @@ internal readonly record struct TranslationControl(int AddressBits, bool Disable
         return new(64 - Math.Clamp(size, 16, 39), disabled, tag, 1ul << outputBits);
     }
 
-    /// <summary>Whether an address can have a translation: all bits above those translated, but for a tag, are equal.</summary>
+    /// <summary>
+    /// Whether an address can have a translation: all bits above those translated, but for a tag, are equal.
+    /// </summary>
     /// <param name="va">A virtual address in this half of the address space.</param>
     public bool Covers(ulong va)
     {

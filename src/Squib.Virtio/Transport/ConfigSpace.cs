@@ -10,6 +10,7 @@ public sealed class ConfigSpace
     private readonly Lock gate = new();
     private readonly byte[] bytes;
     private readonly List<Field> writable = [];
+    private readonly List<Answer> answers = [];
     private uint generation;
     private long refusedWrites;
     private Action? changed;
@@ -42,6 +43,20 @@ public sealed class ConfigSpace
         lock (gate) writable.Add(new(offset, length, written, enabled));
     }
 
+    /// <summary>Has reads of a field answered by its value of the moment.</summary>
+    /// <param name="offset">The offset of the field in bytes.</param>
+    /// <param name="length">The length of the field in bytes.</param>
+    /// <param name="answer">Called for each access of just this field, to fill it; other accesses see the bytes as they are.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The field is not inside the configuration space.</exception>
+    public void AnswerReads(int offset, int length, Action<Span<byte>> answer)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length - offset);
+        lock (gate) answers.Add(new(offset, length, answer));
+    }
+
     /// <summary>Reads; bytes beyond the end are zero.</summary>
     /// <param name="offset">The offset in bytes.</param>
     /// <param name="data">The destination.</param>
@@ -49,6 +64,14 @@ public sealed class ConfigSpace
     {
         data.Clear();
         if (offset >= (ulong)bytes.Length) return;
+        // The list only grows, before the driver can be there.
+        foreach (Answer answer in answers)
+        {
+            if ((ulong)answer.Offset != offset || answer.Length != data.Length) continue;
+            answer.Fill(data);
+            return;
+        }
+
         lock (gate)
         {
             ReadOnlySpan<byte> from = bytes.AsSpan((int)offset);
@@ -118,4 +141,6 @@ public sealed class ConfigSpace
     }
 
     private readonly record struct Field(int Offset, int Length, Action<ReadOnlySpan<byte>> Written, Func<bool>? Enabled);
+
+    private readonly record struct Answer(int Offset, int Length, Action<Span<byte>> Fill);
 }

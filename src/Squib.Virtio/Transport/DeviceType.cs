@@ -29,4 +29,7 @@ public enum DeviceType : uint
 
     /// <summary>Persistent memory (5.19).</summary>
     Pmem = 27,
+
+    /// <summary>Boot timer: no device of the specification, with an id that none will have.</summary>
+    BootTimer = 0xffff_ff00,
 }

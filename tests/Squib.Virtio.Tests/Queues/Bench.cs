@@ -23,9 +23,9 @@ internal sealed class Bench : IDisposable
     private readonly FillDevice other = new(8);
     private readonly GuestDriver otherDriver;
     private readonly RawRing otherRing;
-    private readonly RawRing second;
     private readonly List<Raw> offered = [];
     private readonly Dictionary<ushort, List<Raw>> buffers = [];
+    private int tables;
     public Bench(RingFormat format, int size = 8, IVirtioDevice? device = null, TransportOptions? options = null, IrqTrigger trigger = IrqTrigger.Edge)
     {
         Format = format;
@@ -33,9 +33,10 @@ internal sealed class Bench : IDisposable
         Memory = new(ram.Select(r => r.Region));
         options = (options ?? new()) with { RingPacked = format.IsPacked() };
         Device = device ?? new FillDevice((ushort)size, 8);
-        (Driver, Transport, Gic) = GuestDriver.Attach(Device, options, Memory, trigger);
+        (_, Transport, Gic) = GuestDriver.Attach(Device, options, Memory, trigger);
+        Driver = new(Transport, Memory, scratch: R0 + 0xc0_0000);
         Ring = RawRing.Create(format.IsPacked(), Driver, 0, size, size <= 256 ? R0 + 0x1000 : R0 + 0x10_0000);
-        second = RawRing.Create(format.IsPacked(), Driver, 1, 8, R0 + 0x4000);
+        Second = RawRing.Create(format.IsPacked(), Driver, 1, 8, R0 + 0x4000);
         (otherDriver, OtherTransport, _) = GuestDriver.Attach(other, options, Memory);
         otherRing = RawRing.Create(format.IsPacked(), otherDriver, 0, 8, R1 + 0x1000);
         Start();
@@ -60,6 +61,9 @@ internal sealed class Bench : IDisposable
 
     public RawRing Ring { get; }
 
+    /// <summary>The ring of the device's second queue.</summary>
+    public RawRing Second { get; }
+
     public RawSplitRing Split => (RawSplitRing)Ring;
 
     public RawPackedRing Packed => (RawPackedRing)Ring;
@@ -72,19 +76,19 @@ internal sealed class Bench : IDisposable
     public static ulong Buffer(int number) => R0 + 0x8000 + ((ulong)number * 0x4000);
 
     /// <summary>A place for a table of descriptors.</summary>
-    public static ulong Table(int number) => R0 + 0x7_0000 + ((ulong)number * 0x4000);
+    public static ulong Table(int number) => R0 + 0x40_0000 + ((ulong)number * 0x4000);
 
     /// <summary>Initialises the device as a driver does, with both queues.</summary>
     public void Start()
     {
-        StartDevice(Driver, Ring, second);
+        StartDevice(Driver, Ring, Second);
         Assert.Equal(0x0fu, (uint)Driver.Status);
     }
 
     /// <summary>Offers a chain in the format of the bench and remembers what the device may write.</summary>
     public ushort Offer(params ReadOnlySpan<Raw> chain)
     {
-        ushort id = Format.IsIndirect() ? Ring.PostIndirect(Table(buffers.Count), chain) : Ring.Post(chain);
+        ushort id = Format.IsIndirect() ? Ring.PostIndirect(Table(tables++ % 256), chain) : Ring.Post(chain);
         Allow(id, chain);
         return id;
     }
@@ -161,8 +165,8 @@ internal sealed class Bench : IDisposable
         for (long i = 0; i < usedBefore; i++) Assert.True(Ring.TryTakeUsed(out _, out _));
         AssertNothingUsed();
         if (Device is FillDevice fill) Assert.Equal(served + usedBefore, fill.Requests);
-        AssertBroken(pulses);
         AssertUntouched();
+        AssertBroken(pulses);
         Recover();
     }
 
@@ -213,6 +217,9 @@ internal sealed class Bench : IDisposable
         }
     }
 
+    /// <summary>Not even the ring's own fields have changed since the memory was remembered.</summary>
+    public void AssertRingUntouched() => Assert.Null(ram[0].FindChange([]));
+
     /// <summary>A well-formed request is served on this queue, the device's other queue and another device.</summary>
     public void AssertHealthy()
     {
@@ -220,9 +227,17 @@ internal sealed class Bench : IDisposable
         AssertOthersServe();
     }
 
+    /// <summary>A request of one slot is served; a packed ring moves on by one.</summary>
+    public void AssertOneSlot(int number)
+    {
+        ushort id = Ring.Post(Raw.Out(Buffer(number % 10), (uint)(number + 1)));
+        Ring.Kick();
+        AssertUsed(id, (uint)(number + 1));
+    }
+
     public void AssertOthersServe()
     {
-        if (Device is FillDevice { QueueSizes.Count: > 1 }) AssertServes(second, R0 + 0x9_d000);
+        if (Device is FillDevice { QueueSizes.Count: > 1 }) AssertServes(Second, R0 + 0x9_d000);
         AssertServes(otherRing, R1 + 0x8000);
     }
 

@@ -1,3 +1,5 @@
+using static Squib.Machine.Cpu.Instructions.Operands;
+
 namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>ADD, ADDS, SUB, SUBS in all forms, ADC and SBC.</summary>

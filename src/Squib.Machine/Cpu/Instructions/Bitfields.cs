@@ -1,6 +1,8 @@
 namespace Squib.Machine.Cpu.Instructions;
 
-/// <summary>SBFM, BFM, UBFM with all their aliases (shifts by an immediate, extensions, extractions), and EXTR.</summary>
+/// <summary>
+/// SBFM, BFM, UBFM with all their aliases (shifts by an immediate, extensions, extractions), and EXTR.
+/// </summary>
 internal static unsafe class Bitfields
 {
     // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions.

@@ -2,13 +2,13 @@ namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>All branches: B, BL, B.cond, CBZ, CBNZ, TBZ, TBNZ, BR, BLR, RET.</summary>
 /// <remarks>
-/// The immediate of a branch within its page is the address of the target's Op ("near"); that of a branch out of it is the
-/// target's distance from the start of the page ("far").
+/// The immediate of a branch within its page is the address of the target's Op ("near"); that of a branch out of it is
+/// the target's distance from the start of the page ("far").
 /// </remarks>
 internal static unsafe class Branches
 {
-    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. A near target lies in the
-    // same page of 1024 Ops, which the distance is checked against.
+    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. A near target
+    // lies in the same page of 1024 Ops, which the distance is checked against.
 
     /// <summary>Adds the rows.</summary>
     /// <param name="table">The decode table.</param>
@@ -150,11 +150,14 @@ internal static unsafe class Branches
 
     private static Op* NotZeroFar32(CpuState* s, Op* op) => (uint)s->X[op->Rd] != 0 ? BranchFar(s, op) : op + 1;
 
-    private static Op* BitClearNear(CpuState* s, Op* op) => (s->X[op->Rd] >> op->Rm & 1) == 0 ? (Op*)op->Immediate : op + 1;
+    private static Op* BitClearNear(CpuState* s, Op* op) =>
+        (s->X[op->Rd] >> op->Rm & 1) == 0 ? (Op*)op->Immediate : op + 1;
 
-    private static Op* BitClearFar(CpuState* s, Op* op) => (s->X[op->Rd] >> op->Rm & 1) == 0 ? BranchFar(s, op) : op + 1;
+    private static Op* BitClearFar(CpuState* s, Op* op) =>
+        (s->X[op->Rd] >> op->Rm & 1) == 0 ? BranchFar(s, op) : op + 1;
 
-    private static Op* BitSetNear(CpuState* s, Op* op) => (s->X[op->Rd] >> op->Rm & 1) != 0 ? (Op*)op->Immediate : op + 1;
+    private static Op* BitSetNear(CpuState* s, Op* op) =>
+        (s->X[op->Rd] >> op->Rm & 1) != 0 ? (Op*)op->Immediate : op + 1;
 
     private static Op* BitSetFar(CpuState* s, Op* op) => (s->X[op->Rd] >> op->Rm & 1) != 0 ? BranchFar(s, op) : op + 1;
 

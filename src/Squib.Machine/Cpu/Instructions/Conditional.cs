@@ -1,3 +1,5 @@
+using static Squib.Machine.Cpu.Instructions.Operands;
+
 namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>CSEL, CSINC, CSINV, CSNEG, CCMP and CCMN.</summary>

@@ -1,16 +1,17 @@
 using Squib.Machine.Mmu;
+using static Squib.Machine.Cpu.Instructions.Values;
 
 namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>Exclusive loads and stores, and the ordered LDAR and STLR.</summary>
 /// <remarks>
-/// The monitor marks a host address. An exclusive store also demands that memory still holds what the load read, so that a
-/// device's write in between is noticed.
+/// The monitor marks a host address. An exclusive store also demands that memory still holds what the load read, so
+/// that a device's write in between is noticed.
 /// </remarks>
 internal static unsafe class Exclusives
 {
-    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. Host addresses come from
-    // MemSlow.TryPin, are aligned to the access and used at once.
+    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. Host addresses
+    // come from MemSlow.TryPin, are aligned to the access and used at once.
 
     /// <summary>Adds the rows.</summary>
     /// <param name="table">The decode table.</param>

@@ -20,7 +20,8 @@ internal static class Fields
     /// <param name="word">The instruction word.</param>
     /// <param name="at">The position of its lowest bit.</param>
     /// <param name="width">The number of bits.</param>
-    internal static long Signed(uint word, int at, int width) => (long)((ulong)word << (64 - at - width)) >> (64 - width);
+    internal static long Signed(uint word, int at, int width) =>
+        (long)((ulong)word << (64 - at - width)) >> (64 - width);
 
     /// <summary>Whether the shift amount in bits 15 to 10 is less than the width that bit 31 gives.</summary>
     /// <param name="word">The instruction word.</param>

@@ -1,3 +1,6 @@
+using static Squib.Machine.Cpu.Instructions.Addresses;
+using static Squib.Machine.Cpu.Instructions.Values;
+
 namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>Loads and stores of one general-purpose register, in all addressing modes, and PRFM.</summary>
@@ -10,11 +13,11 @@ internal static unsafe class LoadStore
     internal static void AddTo(DecodeTable table)
     {
         table.AddPrepared("opc:2 011 0 00 imm19:19 Rt:5", "LDR/LDRSW/PRFM (literal)", &PrepareLiteral);
-        table.AddPrepared("size:2 111 0 01 opc:2 imm12:12 Rn:5 Rt:5", "LDR/STR (unsigned immediate)", &PrepareUnsigned, IsAllocated);
+        table.AddPrepared("size:2 111 0 01 opc:2 imm12:12 Rn:5 Rt:5", "LDR/STR", &PrepareUnsigned, IsAllocated);
         table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 00 Rn:5 Rt:5", "LDUR/STUR", &PrepareSigned, IsAllocated);
-        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 01 Rn:5 Rt:5", "LDR/STR (post-index)", &PrepareSigned, IsNoPrefetch);
-        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 10 Rn:5 Rt:5", "LDTR/STTR", &PrepareUnprivileged, IsNoPrefetch);
-        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 11 Rn:5 Rt:5", "LDR/STR (pre-index)", &PrepareSigned, IsNoPrefetch);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 01 Rn:5 Rt:5", "LDR/STR (post)", &PrepareSigned, IsAccess);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 10 Rn:5 Rt:5", "LDTR/STTR", &PrepareUnprivileged, IsAccess);
+        table.AddPrepared("size:2 111 0 00 opc:2 0 imm9:9 11 Rn:5 Rt:5", "LDR/STR (pre)", &PrepareSigned, IsAccess);
         table.AddPrepared(
             "size:2 111 0 00 opc:2 1 Rm:5 option:3 S 10 Rn:5 Rt:5",
             "LDR/STR (register)",
@@ -25,7 +28,7 @@ internal static unsafe class LoadStore
     // Signed words exist only extended to 64 bits; signed doublewords are prefetches or nothing.
     private static bool IsAllocated(uint word) => Kind(word) is not 11 and not 15;
 
-    private static bool IsNoPrefetch(uint word) => IsAllocated(word) && Kind(word) != 14;
+    private static bool IsAccess(uint word) => IsAllocated(word) && Kind(word) != 14;
 
     // size and opc as four bits.
     private static uint Kind(uint word) => (word >> 30 << 2) | Fields.Bits(word, 22, 2);

@@ -1,3 +1,5 @@
+using static Squib.Machine.Cpu.Instructions.Addresses;
+
 namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>LDP, STP, LDNP, STNP and LDPSW of general-purpose registers.</summary>

@@ -1,3 +1,5 @@
+using static Squib.Machine.Cpu.Instructions.Operands;
+
 namespace Squib.Machine.Cpu.Instructions;
 
 /// <summary>AND, ORR, EOR, ANDS with immediates and registers; BIC, ORN, EON, BICS.</summary>
@@ -56,7 +58,8 @@ internal static unsafe class Logical
                 0 when op->Immediate == 0 => Choose<Complement<RegisterOperand>>(kind),
                 0 => Choose<Complement<ShiftedLeft>>(kind),
                 1 => wide ? Choose<Complement<ShiftedRight64>>(kind) : Choose<Complement<ShiftedRight32>>(kind),
-                2 => wide ? Choose<Complement<ShiftedArithmetic64>>(kind) : Choose<Complement<ShiftedArithmetic32>>(kind),
+                2 when wide => Choose<Complement<ShiftedArithmetic64>>(kind),
+                2 => Choose<Complement<ShiftedArithmetic32>>(kind),
                 _ => wide ? Choose<Complement<Rotated64>>(kind) : Choose<Complement<Rotated32>>(kind),
             };
             return;

@@ -7,8 +7,8 @@ namespace Squib.Machine.Cpu.Instructions;
 /// <remarks>There is no data cache, so cleaning does nothing but fail where the address has no translation.</remarks>
 internal static unsafe class Maintenance
 {
-    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. DC ZVA clears a block that
-    // is aligned to its size and lies in one page of pinned guest RAM.
+    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. DC ZVA clears a
+    // block that is aligned to its size and lies in one page of pinned guest RAM.
     private const uint SctlrDze = 1 << 14;
     private const uint SctlrUci = 1 << 26;
     private const int ZeroBytes = SystemRegisters.ZeroBlockBytes;
@@ -67,7 +67,8 @@ internal static unsafe class Maintenance
     private static Op* InvalidateInstructionLine(CpuState* s, Op* op)
     {
         if (IsTrapped(s, SctlrUci)) return Exceptions.SystemTrap(s, op);
-        if (!MemSlow.TryTranslate(s, op, s->X[op->Rd], write: false, out ulong physical, maintenance: true)) return s->Next;
+        if (!MemSlow.TryTranslate(s, op, s->X[op->Rd], write: false, out ulong physical, maintenance: true))
+            return s->Next;
         SoftwareCpu.Of(s).Code.InvalidateLine(physical);
         return op + 1;
     }

@@ -20,7 +20,8 @@ internal static unsafe class ShiftDivide
         table.AddPrepared("sf 0 0 11010110 Rm:5 001001 Rn:5 Rd:5", "LSRV", &PrepareTwo);
         table.AddPrepared("sf 0 0 11010110 Rm:5 001010 Rn:5 Rd:5", "ASRV", &PrepareTwo);
         table.AddPrepared("sf 0 0 11010110 Rm:5 001011 Rn:5 Rd:5", "RORV", &PrepareTwo);
-        table.AddPrepared("0 0 0 11010110 Rm:5 010 C sz:2 Rn:5 Rd:5", "CRC32B/H/W", &PrepareCrc, word => (word >> 10 & 3) != 3);
+        table.AddPrepared("0 0 0 11010110 Rm:5 010 C 0 sz Rn:5 Rd:5", "CRC32B/CRC32H", &PrepareCrc);
+        table.AddPrepared("0 0 0 11010110 Rm:5 010 C 10 Rn:5 Rd:5", "CRC32W", &PrepareCrc);
         table.AddPrepared("1 0 0 11010110 Rm:5 010 C 11 Rn:5 Rd:5", "CRC32X", &PrepareCrc);
         table.AddPrepared("sf 1 0 11010110 00000 000000 Rn:5 Rd:5", "RBIT", &PrepareOne);
         table.AddPrepared("sf 1 0 11010110 00000 000001 Rn:5 Rd:5", "REV16", &PrepareOne);

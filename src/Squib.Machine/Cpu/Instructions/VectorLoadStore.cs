@@ -1,6 +1,11 @@
+using static Squib.Machine.Cpu.Instructions.Addresses;
+using static Squib.Machine.Cpu.Instructions.Values;
+
 namespace Squib.Machine.Cpu.Instructions;
 
-/// <summary>Loads and stores of one SIMD and floating-point register or a pair of them, in all addressing modes.</summary>
+/// <summary>
+/// Loads and stores of one SIMD and floating-point register or a pair of them, in all addressing modes.
+/// </summary>
 /// <remarks>Loads clear what they do not fill of the register. Here Rd and Ra are numbers of V registers.</remarks>
 internal static unsafe class VectorLoadStore
 {
@@ -10,24 +15,26 @@ internal static unsafe class VectorLoadStore
     /// <param name="table">The decode table.</param>
     internal static void AddTo(DecodeTable table)
     {
-        table.AddPrepared("opc:2 011 1 00 imm19:19 Rt:5", "LDR (literal, SIMD&FP)", &PrepareLiteral, word => word >> 30 != 3);
-        table.AddPrepared("size:2 111 1 01 opc:2 imm12:12 Rn:5 Rt:5", "LDR/STR (immediate, SIMD&FP)", &PrepareUnsigned, IsAllocated);
-        table.AddPrepared("size:2 111 1 00 opc:2 0 imm9:9 00 Rn:5 Rt:5", "LDUR/STUR (SIMD&FP)", &PrepareSigned, IsAllocated);
-        table.AddPrepared("size:2 111 1 00 opc:2 0 imm9:9 01 Rn:5 Rt:5", "LDR/STR (post-index, SIMD&FP)", &PrepareSigned, IsAllocated);
-        table.AddPrepared("size:2 111 1 00 opc:2 0 imm9:9 11 Rn:5 Rt:5", "LDR/STR (pre-index, SIMD&FP)", &PrepareSigned, IsAllocated);
+        table.AddPrepared("opc:2 011 1 00 imm19:19 Rt:5", "LDR (V, literal)", &PrepareLiteral, HasSize);
+        table.AddPrepared("size:2 111 1 01 opc:2 imm12:12 Rn:5 Rt:5", "LDR/STR (V)", &PrepareUnsigned, HasWidth);
+        table.AddPrepared("size:2 111 1 00 opc:2 0 imm9:9 00 Rn:5 Rt:5", "LDUR/STUR (V)", &PrepareSigned, HasWidth);
+        table.AddPrepared("size:2 111 1 00 opc:2 0 imm9:9 01 Rn:5 Rt:5", "LDR/STR (V, post)", &PrepareSigned, HasWidth);
+        table.AddPrepared("size:2 111 1 00 opc:2 0 imm9:9 11 Rn:5 Rt:5", "LDR/STR (V, pre)", &PrepareSigned, HasWidth);
         table.AddPrepared(
             "size:2 111 1 00 opc:2 1 Rm:5 option:3 S 10 Rn:5 Rt:5",
-            "LDR/STR (register, SIMD&FP)",
+            "LDR/STR (V, register)",
             &PrepareRegister,
-            word => Fields.Bit(word, 14) && IsAllocated(word));
-        table.AddPrepared("opc:2 101 1 000 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDNP/STNP (SIMD&FP)", &PreparePair, word => word >> 30 != 3);
-        table.AddPrepared("opc:2 101 1 001 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDP/STP (post-index, SIMD&FP)", &PreparePair, word => word >> 30 != 3);
-        table.AddPrepared("opc:2 101 1 010 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDP/STP (offset, SIMD&FP)", &PreparePair, word => word >> 30 != 3);
-        table.AddPrepared("opc:2 101 1 011 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDP/STP (pre-index, SIMD&FP)", &PreparePair, word => word >> 30 != 3);
+            word => Fields.Bit(word, 14) && HasWidth(word));
+        table.AddPrepared("opc:2 101 1 000 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDNP/STNP (V)", &PreparePair, HasSize);
+        table.AddPrepared("opc:2 101 1 001 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDP/STP (V, post)", &PreparePair, HasSize);
+        table.AddPrepared("opc:2 101 1 010 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDP/STP (V)", &PreparePair, HasSize);
+        table.AddPrepared("opc:2 101 1 011 L imm7:7 Rt2:5 Rn:5 Rt:5", "LDP/STP (V, pre)", &PreparePair, HasSize);
     }
 
     // opc<1> makes 128 bits of the smallest size; the other sizes have none of it.
-    private static bool IsAllocated(uint word) => !Fields.Bit(word, 23) || word >> 30 == 0;
+    private static bool HasWidth(uint word) => !Fields.Bit(word, 23) || word >> 30 == 0;
+
+    private static bool HasSize(uint word) => word >> 30 != 3;
 
     // The binary logarithm of the number of bytes.
     private static int Scale(uint word) => Fields.Bit(word, 23) ? 4 : (int)(word >> 30);

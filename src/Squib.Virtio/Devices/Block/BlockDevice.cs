@@ -131,7 +131,7 @@ public sealed class BlockDevice : IVirtioDevice
         for (int i = 0; i < count; i++) loops[i] = new BlockQueue(this, session, i, tallies[i], reset).RunAsync();
         await session.RunAllAsync(loops).ConfigureAwait(false);
         negotiated = 0;
-        await CommitAsync(Volatile.Read(ref image)).ConfigureAwait(false);
+        await CommitInUseAsync().ConfigureAwait(false);
     }
 
     /// <summary>The backend in use, which stays until it is released.</summary>
@@ -186,13 +186,20 @@ public sealed class BlockDevice : IVirtioDevice
         bool before = writeBack;
         SetWriteBack(value[0] != 0);
         // The driver will not flush any more, so what it has written until now is committed here.
-        if (before && !writeBack) _ = CommitAsync(Volatile.Read(ref image));
+        if (before && !writeBack) _ = CommitInUseAsync();
     }
 
     private void SetWriteBack(bool value)
     {
         writeBack = value;
         if (Offers(BlockFeature.ConfigWce)) Config.Set(BlockConfig.WriteBack, [value ? (byte)1 : (byte)0]);
+    }
+
+    private async Task CommitInUseAsync()
+    {
+        BlockImage now = AcquireImage();
+        await CommitAsync(now).ConfigureAwait(false);
+        now.Release();
     }
 
     /// <summary>Commits what no flush has committed, unless nothing is promised; failures are the backend's to remember.</summary>

@@ -14,6 +14,8 @@ internal sealed class ByteRing
 
     internal bool IsEmpty => Volatile.Read(ref count) == 0;
 
+    internal bool IsHalfEmpty => Volatile.Read(ref count) <= capacity / 2;
+
     /// <summary>Appends as many bytes as there is room for.</summary>
     /// <returns>The number of bytes taken.</returns>
     internal int Write(ReadOnlySpan<byte> source)

@@ -17,6 +17,7 @@ public sealed class ConsoleDevice : IVirtioDevice
     private readonly ConsoleSlot[] slots;
     private readonly Lock changes = new();
     private volatile ConsoleControl? control;
+    private volatile bool sizeUnread;
     private long emergencySecond;
     private int emergencyCount;
     private long emergencyDropped;
@@ -129,6 +130,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         bool many = session.Has(ConsoleFeature.MultiPort);
         // With MULTIPORT the driver says which ports are open; without it there is one, and it is.
         foreach (ConsolePort port in Ports) port.IsGuestOpen = !many;
+        sizeUnread = !many && session.Has(ConsoleFeature.Size);
         List<Task> loops = [];
         if (many)
         {
@@ -175,13 +177,19 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     // --- bytes from the guest ---------------------------------------------------------------------------------------------------
 
-    private static async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
+    private async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
         while (await queue.WaitAsync().ConfigureAwait(false))
         {
-            if (TakeBatch(queue, slot) is not { } unfinished) continue;
-            await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
-            queue.Return(unfinished);
+            if (TakeBatch(queue, slot) is { } unfinished)
+            {
+                await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
+                queue.Return(unfinished);
+            }
+
+            // Once for all chains of a batch: one write for what the guest has sent in many pieces.
+            slot.Port?.Send();
+            if (sizeUnread && queue.ChainsTaken > 0) TellSize();
         }
     }
 
@@ -265,14 +273,20 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     private void OnPortChanged(ConsolePort port, ConsolePortNews what)
     {
-        if (port.Id == 0 && what == ConsolePortNews.Size)
-        {
-            Span<byte> size = stackalloc byte[ConsoleConfig.SizeBytes];
-            ConsoleConfig.WriteSize(size, port.Columns, port.Rows);
-            Config.Update(ConsoleConfig.WindowSize, size);
-        }
-
+        if (port.Id == 0 && what == ConsolePortNews.Size) TellSize();
         control?.Tell(port, what);
+    }
+
+    /// <summary>Says that the size of the window has changed.</summary>
+    /// <remarks>
+    /// Linux looks at the size only when it hears so, and not before it has the terminal; the first output shows that it has.
+    /// </remarks>
+    private void TellSize()
+    {
+        sizeUnread = false;
+        Span<byte> size = stackalloc byte[ConsoleConfig.SizeBytes];
+        ConsoleConfig.WriteSize(size, Primary.Columns, Primary.Rows);
+        Config.Update(ConsoleConfig.WindowSize, size);
     }
 
     /// <summary>Takes the low byte that the driver wrote, a few thousand a second at most.</summary>
@@ -286,6 +300,7 @@ public sealed class ConsoleDevice : IVirtioDevice
             allowed = ++emergencyCount <= EmergencyBytesPerSecond;
         }
 
-        if (!allowed || !Primary.TryTake(value[0])) Interlocked.Increment(ref emergencyDropped);
+        if (allowed && Primary.TryTake(value[..1])) Primary.Send();
+        else Interlocked.Increment(ref emergencyDropped);
     }
 }

@@ -57,7 +57,8 @@ internal sealed class ConsoleInput
             total += count;
         }
 
-        if (total > 0) room.Ring();
+        // A guest that reads byte by byte must not wake the writer for each of them.
+        if (total > 0 && ring.IsHalfEmpty) room.Ring();
         return total;
     }
 

@@ -35,13 +35,28 @@ internal sealed class ConsoleOutput
     /// <summary>The number of bytes that were lost because the stream failed.</summary>
     internal long Dropped => Volatile.Read(ref dropped);
 
-    /// <summary>Takes as many bytes as there is room for and sees to it that they are written.</summary>
+    /// <summary>Takes as many bytes as there is room for; they are written after <see cref="Start"/>.</summary>
     /// <returns>The number of bytes taken.</returns>
     internal int Write(ReadOnlySpan<byte> source)
     {
         int taken = ring.Write(source);
+        if (taken > 0) return taken;
+        // Full: perhaps the stream takes bytes at once.
         Start();
-        return taken;
+        return ring.Write(source);
+    }
+
+    /// <summary>Sees to it that what was taken is written.</summary>
+    internal void Start()
+    {
+        lock (gate)
+        {
+            if (pumping || ring.IsEmpty) return;
+            pumping = true;
+        }
+
+        // Runs on this thread as far as the stream is done at once.
+        _ = PumpAsync();
     }
 
     /// <summary>Waits until all bytes so far are with the stream.</summary>
@@ -53,18 +68,6 @@ internal sealed class ConsoleOutput
             drained ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
             return drained.Task;
         }
-    }
-
-    private void Start()
-    {
-        lock (gate)
-        {
-            if (pumping || ring.IsEmpty) return;
-            pumping = true;
-        }
-
-        // Runs on this thread as far as the stream is done at once.
-        _ = PumpAsync();
     }
 
     private async Task PumpAsync()

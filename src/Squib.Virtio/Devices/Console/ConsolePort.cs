@@ -99,7 +99,7 @@ public sealed class ConsolePort
     /// <summary>Fills a buffer of the guest with input.</summary>
     internal void Fill(WritableSegments destination) => inputBytes += input.Fill(destination);
 
-    /// <summary>Takes output as far as there is room.</summary>
+    /// <summary>Takes output as far as there is room; <see cref="Send"/> has it written.</summary>
     /// <returns>Whether all was taken.</returns>
     internal bool TryTake(ReadableSegments source)
     {
@@ -113,8 +113,11 @@ public sealed class ConsolePort
         return true;
     }
 
-    /// <summary>Takes one byte of output, if there is room.</summary>
-    internal bool TryTake(byte value) => output.Write([value]) == 1;
+    /// <summary>Takes a byte of output, if there is room.</summary>
+    internal bool TryTake(ReadOnlySpan<byte> single) => output.Write(single) == 1;
+
+    /// <summary>Sees to it that output is written to the stream.</summary>
+    internal void Send() => output.Start();
 
     internal void Close() => input.Close();
 }

@@ -108,8 +108,8 @@ internal sealed class SpyBlockBackend(int length) : IBlockBackend
         {
             Span<byte> piece = owner.Bytes.AsSpan((int)offset, (int)length);
             bool done = true;
-            if (to is not null) done = to.TryWrite(piece);
-            else if (from is not null) done = from.TryRead(piece);
+            if (to is { } destination) done = destination.TryWrite(piece);
+            else if (from is { } data) done = data.TryRead(piece);
             else if (what is "zero" or "unmap" or "discard") piece.Clear();
             if (!owner.Holds) owner.free.Push(this);
             return done ? BlockStatus.Ok : BlockStatus.IoError;

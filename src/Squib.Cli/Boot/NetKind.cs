@@ -1,0 +1,14 @@
+namespace Squib.Cli.Boot;
+
+/// <summary>What a network card is connected to.</summary>
+internal enum NetKind
+{
+    /// <summary>A TAP interface of the host.</summary>
+    Tap,
+
+    /// <summary>A Unix socket on which a program listens.</summary>
+    Socket,
+
+    /// <summary>The program passt, started for it.</summary>
+    Passt,
+}
