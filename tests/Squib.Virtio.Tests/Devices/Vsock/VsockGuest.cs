@@ -1,4 +1,5 @@
 using Squib.Virtio.Devices.Vsock;
+using Squib.Virtio.Interrupts;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
@@ -7,8 +8,11 @@ using Xunit;
 namespace Squib.Virtio.Tests.Devices.Vsock;
 
 /// <summary>A guest's driver that speaks vsock packet by packet; nothing is answered unless a test says so.</summary>
-internal sealed class VsockGuest : IAsyncDisposable
+internal sealed class VsockGuest : IGic, IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly SemaphoreSlim interrupts = new(0);
     private readonly int bufferBytes;
     private DriverQueue rx;
 
@@ -17,8 +21,9 @@ internal sealed class VsockGuest : IAsyncDisposable
     {
         Device = device;
         this.bufferBytes = bufferBytes;
-        (Driver, Transport, _) = GuestDriver.Attach(
-            device, transport, new GuestMemory(new GuestRegion(0x8000_0000, new byte[64 << 20])));
+        GuestMemory memory = new(new GuestRegion(0x8000_0000, new byte[64 << 20]));
+        Transport = new(device, memory, new IrqLine(this, new Slot(0).Interrupt), transport);
+        Driver = new(Transport, memory);
         Features = features;
         QueueSize = queueSize;
         rx = Tx = Events = null!;
@@ -117,6 +122,30 @@ internal sealed class VsockGuest : IAsyncDisposable
         Assert.Equal(Op.Response, answer.Op);
         Assert.Equal((listener.Port, guestPort), (answer.SourcePort, answer.DestinationPort));
         return await listener.AcceptAsync(cancel);
+    }
+
+    /// <summary>Takes what the device sends until there is enough of it; what comes from other threads interrupts.</summary>
+    public async Task<List<WirePacket>> ReceiveAsync(Func<List<WirePacket>, bool> enough)
+    {
+        List<WirePacket> packets = Receive();
+        while (!enough(packets))
+        {
+            Assert.True(
+                await interrupts.WaitAsync(Patience, TestContext.Current.CancellationToken),
+                $"After {string.Join(", ", packets.Select(packet => packet.Op))} nothing came.");
+            Tx.Reap();
+            packets.AddRange(Receive());
+        }
+
+        return packets;
+    }
+
+    public async Task<WirePacket> ReceiveAsync(Op op) => (await ReceiveAsync(packets => packets.Any(one => one.Op == op))).First(one => one.Op == op);
+
+    public void PulseSpi(IntId id) => interrupts.Release();
+
+    public void SetSpiLevel(IntId id, bool asserted)
+    {
     }
 
     public async ValueTask DisposeAsync() => await Transport.DisposeAsync();

@@ -310,7 +310,6 @@ public sealed class VsockHostileTests
         using VsockListener listener = guest.Device.Listen(5000);
         guest.Post(1);
         await using VsockStream stream = await guest.ConnectAsync(listener);
-        guest.Receive(repost: false);
         byte[] header = guest.Packet(Op.CreditRequest, 1000, 5000).Header();
         ulong address = guest.Driver.Allocate(header.Length);
         guest.Driver.Memory.TryWrite(address, header);
@@ -321,8 +320,9 @@ public sealed class VsockHostileTests
             guest.Tx.Reap();
         }
 
+        // One for the buffer that was there, and one for all that came after.
         guest.Post(100);
-        Assert.Equal(Op.CreditUpdate, Assert.Single(guest.Receive(repost: false)).Op);
+        Assert.Equal([Op.CreditUpdate, Op.CreditUpdate], guest.Receive(repost: false).Select(packet => packet.Op));
     }
 
     private static async Task AssertHealthyAsync(VsockGuest guest)
