@@ -49,14 +49,14 @@ internal sealed class NetBenchmark : IGic, IDisposable
         using NetBenchmark run = new();
         foreach (int batch in (int[])[64, 1])
         {
-            lines.Add(run.Measure("TX", batch, run.Transmit, quick));
-            lines.Add(run.Measure("RX", batch, run.Receive, quick));
+            lines.Add(Measure("TX", batch, run.Transmit, quick));
+            lines.Add(Measure("RX", batch, run.Receive, quick));
         }
 
         return lines;
     }
 
-    private string Measure(string name, int batch, Action<int> round, bool quick)
+    private static string Measure(string name, int batch, Action<int> round, bool quick)
     {
         // Long enough for the JIT to have replaced its first, slow code.
         for (int i = 0; i < 4; i++) MeasureOnce(batch, round, 100);

@@ -86,9 +86,9 @@ internal sealed class PackedRing : IRing
             return TakeResult.Taken;
         }
 
-        return (flags & Descriptor.Indirect) == 0
-            ? Walk(table, first, flags, position, chain, out fault)
-            : WalkIndirect(first, flags, chain, out fault);
+        return (flags & (Descriptor.Next | Descriptor.Indirect)) == Descriptor.Indirect
+            ? WalkIndirect(first, chain, out fault)
+            : Walk(table, first, flags, position, chain, out fault);
     }
 
     /// <summary>Takes the next chain, if there is one.</summary>
@@ -263,10 +263,8 @@ internal sealed class PackedRing : IRing
         return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
     }
 
-    private TakeResult WalkIndirect(in Descriptor descriptor, ushort flags, DescriptorChain chain, out ChainFault fault)
+    private TakeResult WalkIndirect(in Descriptor descriptor, DescriptorChain chain, out ChainFault fault)
     {
-        // With NEXT too the list goes on, but nothing in it can be right; its end is not looked for.
-        if ((flags & Descriptor.Next) != 0) return Break(ChainFault.EndUnknown, out fault);
         chain.Id = descriptor.FlagsOrId;
         chain.Slots = 1;
         ChainBuilder builder = new();

@@ -1,6 +1,4 @@
 using System.Globalization;
-using Squib.Virtio.Queues;
-using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
 

@@ -1,4 +1,3 @@
-using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Tests.Queues;
 using Squib.Virtio.Transport;
