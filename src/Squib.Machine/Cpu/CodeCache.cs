@@ -99,17 +99,23 @@ internal sealed unsafe class CodeCache : IDisposable
 
     private static Op* Ops(Page* page) => (Op*)((byte*)page + HeaderBytes);
 
-    private static Op* Refetch(CpuState* s, Op* op) => Pc.Jump(s, s->PageVa);
+    private static Op* Refetch(CpuState* s, Op* op)
+    {
+        s->LeftFrom = op;
+        return Pc.Jump(s, s->PageVa);
+    }
 
     private static Op* Park(CpuState* s, Op* op)
     {
+        s->LeftFrom = op;
         s->NotInstructions++;
         return op;
     }
 
+    // Stands behind the last instruction of a page, and is none itself.
     private static Op* NextPage(CpuState* s, Op* op)
     {
-        s->NotInstructions++;
+        s->LeftFrom = op - 1;
         return Pc.Jump(s, s->PageVa + 0x1000);
     }
 

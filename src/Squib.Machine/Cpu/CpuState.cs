@@ -54,6 +54,9 @@ internal unsafe struct CpuState
     /// <summary>Where execution goes on after a memory access that failed, and between two runs of the loop.</summary>
     public Op* Next;
 
+    /// <summary>The instruction that ended a run of instructions by going elsewhere; null once the loop has seen it.</summary>
+    public Op* LeftFrom;
+
     /// <summary>What the last load on the slow path read.</summary>
     public ulong Loaded;
 

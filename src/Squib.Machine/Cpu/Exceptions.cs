@@ -26,7 +26,7 @@ internal static unsafe class Exceptions
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction: one that the guest's kernel emulates.</param>
     internal static Op* UndefinedAsUsual(CpuState* s, Op* op) =>
-        Synchronous(s, Pc.Of(s, op), ExceptionClass.Unknown, 0);
+        Synchronous(s, Pc.Leave(s, op), ExceptionClass.Unknown, 0);
 
     /// <summary>
     /// Takes the exception of a SIMD or floating-point instruction while CPACR_EL1.FPEN forbids them.
@@ -34,7 +34,7 @@ internal static unsafe class Exceptions
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction.</param>
     internal static Op* SimdTrap(CpuState* s, Op* op) =>
-        Synchronous(s, Pc.Of(s, op), ExceptionClass.SimdAccess, (1u << 24) | (0xeu << 20));
+        Synchronous(s, Pc.Leave(s, op), ExceptionClass.SimdAccess, (1u << 24) | (0xeu << 20));
 
     /// <summary>
     /// Takes the exception of an access to a system register or a system instruction that is trapped.
@@ -46,7 +46,7 @@ internal static unsafe class Exceptions
         uint word = op->Word;
         uint syndrome = (((word >> 19) & 3) << 20) | (((word >> 5) & 7) << 17) | (((word >> 16) & 7) << 14)
             | (((word >> 12) & 15) << 10) | ((word & 31) << 5) | (((word >> 8) & 15) << 1) | ((word >> 21) & 1);
-        return Synchronous(s, Pc.Of(s, op), ExceptionClass.SystemAccess, syndrome);
+        return Synchronous(s, Pc.Leave(s, op), ExceptionClass.SystemAccess, syndrome);
     }
 
     /// <summary>Takes a synchronous exception.</summary>
@@ -74,7 +74,7 @@ internal static unsafe class Exceptions
         uint exceptionClass = s->El == 0 ? ExceptionClass.DataAbortLower : ExceptionClass.DataAbortSame;
         uint syndrome = (uint)fault | (write ? 1u << 6 : 0) | (maintenance ? 1u << 8 : 0);
         s->System.FarEl1 = va;
-        Synchronous(s, Pc.Of(s, op), exceptionClass, syndrome);
+        Synchronous(s, Pc.Leave(s, op), exceptionClass, syndrome);
     }
 
     /// <summary>Takes the exception of a misaligned stack pointer.</summary>
@@ -82,7 +82,7 @@ internal static unsafe class Exceptions
     /// <param name="op">The instruction.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void StackAlignment(CpuState* s, Op* op) =>
-        Synchronous(s, Pc.Of(s, op), ExceptionClass.StackAlignment, 0);
+        Synchronous(s, Pc.Leave(s, op), ExceptionClass.StackAlignment, 0);
 
     /// <summary>Takes the exception of an address from which no instruction can be fetched.</summary>
     /// <param name="s">The CPU.</param>
@@ -117,8 +117,10 @@ internal static unsafe class Exceptions
 
     /// <summary>Returns from an exception as SPSR_EL1 and ELR_EL1 say.</summary>
     /// <param name="s">The CPU, at EL1.</param>
-    internal static Op* Return(CpuState* s)
+    /// <param name="op">ERET.</param>
+    internal static Op* Return(CpuState* s, Op* op)
     {
+        Pc.Leave(s, op);
         uint spsr = (uint)s->System.SpsrEl1;
         ulong pc = s->System.ElrEl1;
         uint mode = spsr & 0x1f;

@@ -41,8 +41,8 @@ internal static unsafe class Mem
     /// <summary>Stores 64 bits.</summary>
     internal static bool Store64(CpuState* s, Op* op, ulong va, ulong value) => Store<Double64>(s, op, va, value);
 
-    /// <summary>Loads an unsigned value.</summary>
-    /// <typeparam name="TValue">Its width.</typeparam>
+    /// <summary>Loads a value and extends it.</summary>
+    /// <typeparam name="TValue">Its width and extension.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool Load<TValue>(CpuState* s, Op* op, ulong va, out ulong value)
         where TValue : struct, IValue
@@ -55,7 +55,7 @@ internal static unsafe class Mem
         }
 
         bool loaded = MemSlow.Load(s, op, va, TValue.Size);
-        value = s->Loaded;
+        value = SlowAccess.Extend(s->Loaded, TValue.Form);
         return loaded;
     }
 

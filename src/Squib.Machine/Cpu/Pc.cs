@@ -14,7 +14,17 @@ internal static unsafe class Pc
     /// <param name="op">The instruction.</param>
     internal static ulong Of(CpuState* s, Op* op) => s->PageVa + ((ulong)(op - s->PageOps) << 2);
 
-    /// <summary>Goes to an address.</summary>
+    /// <summary>Notes that execution goes on elsewhere than behind an instruction, so that the loop can count.</summary>
+    /// <param name="s">The CPU.</param>
+    /// <param name="op">The instruction, which is executed or takes an exception.</param>
+    /// <returns>The virtual address of the instruction.</returns>
+    internal static ulong Leave(CpuState* s, Op* op)
+    {
+        s->LeftFrom = op;
+        return Of(s, op);
+    }
+
+    /// <summary>Goes to an address; <see cref="Leave"/> or the like must have noted from where.</summary>
     /// <param name="s">The CPU.</param>
     /// <param name="va">The virtual address.</param>
     /// <returns>The instruction there, or the exception's first where there is none.</returns>

@@ -48,7 +48,7 @@ public sealed unsafe partial class SoftwareCpu : IVcpu
     }
 
     /// <inheritdoc/>
-    public long Instructions => Interlocked.Read(ref instructions);
+    public long Instructions => Volatile.Read(ref instructions);
 
     /// <summary>The guest's memory as the host addresses it.</summary>
     internal GuestRam Ram { get; }
@@ -91,11 +91,12 @@ public sealed unsafe partial class SoftwareCpu : IVcpu
     public void Run()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        long count = instructions;
         Op* op = Pc.Jump(state, Pc.Of(state, state->Next));
         while (Volatile.Read(ref state->StopRequested) == 0)
         {
-            op = Turn(state, op);
-            CountInstructions();
+            op = Turn(state, op, ref count);
+            Volatile.Write(ref instructions, count);
             exits.PollTimer();
             if (Exceptions.HasIrq(state)) op = Exceptions.JumpOrInterrupt(state, Pc.Of(state, op));
         }
@@ -180,30 +181,26 @@ public sealed unsafe partial class SoftwareCpu : IVcpu
         }
     }
 
-    private static Op* Turn(CpuState* s, Op* op)
+    // Most instructions end in a jump to the handler of the next one, so that one call executes a run of them: up to the
+    // next branch, or the end of the page at the latest. The run's length follows from where it began and where it ended.
+    private static Op* Turn(CpuState* s, Op* op, ref long count)
     {
-        for (int left = InstructionsPerTurn / 8; left != 0; left--)
+        long left = InstructionsPerTurn * sizeof(Op);
+        do
         {
+            Op* start = op;
             op = op->Execute(s, op);
-            op = op->Execute(s, op);
-            op = op->Execute(s, op);
-            op = op->Execute(s, op);
-            op = op->Execute(s, op);
-            op = op->Execute(s, op);
-            op = op->Execute(s, op);
-            op = op->Execute(s, op);
+            Op* end = s->LeftFrom;
+            end = end == null ? op : end + 1;
+            s->LeftFrom = null;
+            left -= (byte*)end - (byte*)start;
         }
-
+        while (left > 0);
+        count += InstructionsPerTurn - (left / sizeof(Op)) - s->NotInstructions;
+        s->NotInstructions = 0;
         return op;
     }
 
     [LoggerMessage(3001, LogLevel.Warning, "Undefined instruction 0x{Word:x8} at 0x{Pc:x16}.")]
     private static partial void LogUndefined(ILogger logger, uint word, ulong pc);
-
-    private void CountInstructions()
-    {
-        long count = InstructionsPerTurn - state->NotInstructions;
-        state->NotInstructions = 0;
-        Interlocked.Add(ref instructions, count);
-    }
 }

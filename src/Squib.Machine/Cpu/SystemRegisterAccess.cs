@@ -17,7 +17,7 @@ internal static unsafe class SystemRegisterAccess
     internal static Op* ReadStoredAnywhere(CpuState* s, Op* op)
     {
         s->X[op->Rd] = *(ulong*)((byte*)s + op->Immediate);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* WriteStored(CpuState* s, Op* op) =>
@@ -26,7 +26,7 @@ internal static unsafe class SystemRegisterAccess
     internal static Op* WriteStoredAnywhere(CpuState* s, Op* op)
     {
         *(ulong*)((byte*)s + op->Immediate) = s->X[op->Rd];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadConstant(CpuState* s, Op* op) =>
@@ -52,7 +52,7 @@ internal static unsafe class SystemRegisterAccess
     {
         if (s->El == 0) return Exceptions.Undefined(s, op);
         SoftwareCpu.Of(s).SetMode(el: 1, (uint)s->X[op->Rd] & 1);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadSpEl0(CpuState* s, Op* op) =>
@@ -62,7 +62,7 @@ internal static unsafe class SystemRegisterAccess
     {
         if (s->SpSel == 0) return Exceptions.Undefined(s, op);
         s->StackPointers[0] = s->X[op->Rd];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadDaif(CpuState* s, Op* op) =>
@@ -85,7 +85,7 @@ internal static unsafe class SystemRegisterAccess
     {
         if (s->El == 0) return Exceptions.Undefined(s, op);
         SoftwareCpu.Of(s).SetMode(el: 1, (op->Word >> 8) & 1);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadNzcv(CpuState* s, Op* op) => Answer(s, op, s->Nzcv);
@@ -93,7 +93,7 @@ internal static unsafe class SystemRegisterAccess
     internal static Op* WriteNzcv(CpuState* s, Op* op)
     {
         s->Nzcv = (uint)s->X[op->Rd] & 0xf000_0000;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadFpcr(CpuState* s, Op* op) =>
@@ -103,7 +103,7 @@ internal static unsafe class SystemRegisterAccess
     {
         if (s->SimdTrapped) return Exceptions.SimdTrap(s, op);
         s->Fpcr = (uint)s->X[op->Rd] & FpcrMask;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadFpsr(CpuState* s, Op* op) =>
@@ -113,7 +113,7 @@ internal static unsafe class SystemRegisterAccess
     {
         if (s->SimdTrapped) return Exceptions.SimdTrap(s, op);
         s->Fpsr = (uint)s->X[op->Rd] & FpsrMask;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* ReadInterruptStatus(CpuState* s, Op* op) =>
@@ -123,7 +123,7 @@ internal static unsafe class SystemRegisterAccess
     {
         if (s->El == 0) return Exceptions.Undefined(s, op);
         s->System.VbarEl1 = s->X[op->Rd] & ~0x7fful;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* WriteControl(CpuState* s, Op* op)
@@ -135,7 +135,7 @@ internal static unsafe class SystemRegisterAccess
         if (cpu.Translation.SetControl(value)) cpu.Lines.Flush();
         SystemRegisters.UpdateTraps(s);
         cpu.Lines.Select(s);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* WriteFeatureAccess(CpuState* s, Op* op)
@@ -143,7 +143,7 @@ internal static unsafe class SystemRegisterAccess
         if (s->El == 0) return Exceptions.Undefined(s, op);
         s->System.CpacrEl1 = s->X[op->Rd] & (3u << 20);
         SystemRegisters.UpdateTraps(s);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* WriteLowerTable(CpuState* s, Op* op)
@@ -152,7 +152,7 @@ internal static unsafe class SystemRegisterAccess
         s->System.Ttbr0El1 = s->X[op->Rd];
         SoftwareCpu cpu = SoftwareCpu.Of(s);
         if (cpu.Translation.SetLowerTable(s->X[op->Rd])) cpu.Lines.Flush();
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* WriteUpperTable(CpuState* s, Op* op)
@@ -161,7 +161,7 @@ internal static unsafe class SystemRegisterAccess
         s->System.Ttbr1El1 = s->X[op->Rd];
         SoftwareCpu cpu = SoftwareCpu.Of(s);
         if (cpu.Translation.SetUpperTable(s->X[op->Rd])) cpu.Lines.Flush();
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     internal static Op* WriteTranslationControl(CpuState* s, Op* op)
@@ -171,7 +171,7 @@ internal static unsafe class SystemRegisterAccess
         SoftwareCpu cpu = SoftwareCpu.Of(s);
         cpu.Translation.SetTranslationControl(s->X[op->Rd]);
         cpu.Lines.Flush();
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     /// <summary>MRS of a register that is not in the table; the immediate is its encoding.</summary>
@@ -201,7 +201,7 @@ internal static unsafe class SystemRegisterAccess
         switch (OtherRegisters.Classify(s, encoding))
         {
             case OtherRegister.ReadsAsZero when !OtherRegisters.IsIdentification(encoding):
-                return op + 1;
+                return op[1].Execute(s, op + 1);
             case OtherRegister.Trapped:
                 return Exceptions.SystemTrap(s, op);
             case OtherRegister.OfMachine
@@ -217,7 +217,7 @@ internal static unsafe class SystemRegisterAccess
     private static Op* Answer(CpuState* s, Op* op, ulong value)
     {
         s->X[op->Rd] = value;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SetDaif(CpuState* s, Op* op, uint value)
@@ -227,5 +227,5 @@ internal static unsafe class SystemRegisterAccess
     }
 
     private static Op* JumpIfInterrupted(CpuState* s, Op* op) =>
-        Exceptions.HasIrq(s) ? Exceptions.JumpOrInterrupt(s, Pc.Of(s, op) + 4) : op + 1;
+        Exceptions.HasIrq(s) ? Exceptions.JumpOrInterrupt(s, Pc.Leave(s, op) + 4) : op + 1;
 }

@@ -112,28 +112,28 @@ internal static unsafe class AddSubtract
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = (uint)(s->X[op->Rn] + TOperand.Get(s, op));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Add64<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = s->X[op->Rn] + TOperand.Get(s, op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Subtract32<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = (uint)(s->X[op->Rn] - TOperand.Get(s, op));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Subtract64<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = s->X[op->Rn] - TOperand.Get(s, op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddSetFlags32<TOperand>(CpuState* s, Op* op)
@@ -144,7 +144,7 @@ internal static unsafe class AddSubtract
         uint result = a + b;
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfAdd32(a, b, result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddSetFlags64<TOperand>(CpuState* s, Op* op)
@@ -155,7 +155,7 @@ internal static unsafe class AddSubtract
         ulong result = a + b;
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfAdd64(a, b, result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SubtractSetFlags32<TOperand>(CpuState* s, Op* op)
@@ -166,7 +166,7 @@ internal static unsafe class AddSubtract
         uint result = a - b;
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfSubtract32(a, b, result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SubtractSetFlags64<TOperand>(CpuState* s, Op* op)
@@ -177,21 +177,21 @@ internal static unsafe class AddSubtract
         ulong result = a - b;
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfSubtract64(a, b, result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddCarry32<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = (uint)(s->X[op->Rn] + TOperand.Get(s, op) + Flags.CarryOf(s->Nzcv));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddCarry64<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = s->X[op->Rn] + TOperand.Get(s, op) + Flags.CarryOf(s->Nzcv);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddCarrySetFlags32<TOperand>(CpuState* s, Op* op)
@@ -203,7 +203,7 @@ internal static unsafe class AddSubtract
         uint result = a + b + carry;
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfAddWithCarry32(a, b, carry, result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddCarrySetFlags64<TOperand>(CpuState* s, Op* op)
@@ -215,6 +215,6 @@ internal static unsafe class AddSubtract
         ulong result = a + b + carry;
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfAddWithCarry64(a, b, carry, result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

@@ -77,61 +77,61 @@ internal static unsafe class Bitfields
     private static Op* ShiftRightAndMask(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (s->X[op->Rn] >> op->Rm) & op->Immediate;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* MaskAndShiftLeft(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (s->X[op->Rn] & op->Immediate) << op->Rm;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftLeftThenArithmetic64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (ulong)((long)(s->X[op->Rn] << op->Rm) >> op->Ra);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftLeftThenArithmetic32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)((long)(s->X[op->Rn] << op->Rm) >> op->Ra);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* InsertRight64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (s->X[op->Rd] & ~op->Immediate) | ((s->X[op->Rn] >> op->Rm) & op->Immediate);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* InsertRight32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)((s->X[op->Rd] & ~op->Immediate) | ((s->X[op->Rn] >> op->Rm) & op->Immediate));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* InsertLeft64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (s->X[op->Rd] & ~op->Immediate) | ((s->X[op->Rn] << op->Rm) & op->Immediate);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* InsertLeft32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)((s->X[op->Rd] & ~op->Immediate) | ((s->X[op->Rn] << op->Rm) & op->Immediate));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Extract64(CpuState* s, Op* op)
     {
         // A shift by 64 would be one by 0: shift the high half in two steps.
         s->X[op->Rd] = (s->X[op->Rn] << 1 << (63 - op->Ra)) | (s->X[op->Rm] >> op->Ra);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Extract32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(((s->X[op->Rn] << 32) | (uint)s->X[op->Rm]) >> op->Ra);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

@@ -10,6 +10,9 @@ internal static unsafe class Branches
     // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions. A near target
     // lies in the same page of 1024 Ops, which the distance is checked against.
 
+    private const uint ZeroFlag = 1u << 30;
+    private const uint CarryFlag = 1u << 29;
+
     /// <summary>Adds the rows.</summary>
     /// <param name="table">The decode table.</param>
     internal static void AddTo(DecodeTable table)
@@ -48,47 +51,42 @@ internal static unsafe class Branches
     {
         uint condition = Fields.Bits(op->Word, 0, 4);
         op->Offset = Flags.Condition(condition);
-        if (!SetTarget(op, Fields.Signed(op->Word, 5, 19) << 2))
+        long distance = Fields.Signed(op->Word, 5, 19) << 2;
+        switch (condition)
         {
-            op->Execute = &ConditionalFar;
-            return;
+            case 0: SetCondition<IsEqual>(op, distance); break;
+            case 1: SetCondition<IsNotEqual>(op, distance); break;
+            case 2: SetCondition<IsCarry>(op, distance); break;
+            case 3: SetCondition<IsNoCarry>(op, distance); break;
+            default: SetCondition<IsFlags>(op, distance); break;
         }
-
-        op->Execute = condition switch
-        {
-            0 => &IfSet<EqualFlag>,
-            1 => &IfClear<EqualFlag>,
-            2 => &IfSet<CarryFlag>,
-            3 => &IfClear<CarryFlag>,
-            4 => &IfSet<NegativeFlag>,
-            5 => &IfClear<NegativeFlag>,
-            14 or 15 => &BranchNear,
-            _ => &ConditionalNear,
-        };
     }
 
     private static void PrepareZero(Op* op)
     {
         op->Rd = Register.Source(op->Word);
-        bool wide = Fields.Bit(op->Word, 31);
-        bool near = SetTarget(op, Fields.Signed(op->Word, 5, 19) << 2);
-        if (Fields.Bit(op->Word, 24))
+        long distance = Fields.Signed(op->Word, 5, 19) << 2;
+        switch (Fields.Bit(op->Word, 31), Fields.Bit(op->Word, 24))
         {
-            op->Execute = near ? (wide ? &NotZeroNear64 : &NotZeroNear32) : (wide ? &NotZeroFar64 : &NotZeroFar32);
-            return;
+            case (false, false): SetCondition<IsZero32>(op, distance); break;
+            case (false, true): SetCondition<IsNotZero32>(op, distance); break;
+            case (true, false): SetCondition<IsZero64>(op, distance); break;
+            case (true, true): SetCondition<IsNotZero64>(op, distance); break;
         }
-
-        op->Execute = near ? (wide ? &ZeroNear64 : &ZeroNear32) : (wide ? &ZeroFar64 : &ZeroFar32);
     }
 
     private static void PrepareTest(Op* op)
     {
         op->Rd = Register.Source(op->Word);
         op->Rm = (byte)(Fields.Bits(op->Word, 19, 5) | (op->Word >> 31 << 5));
-        bool near = SetTarget(op, Fields.Signed(op->Word, 5, 14) << 2);
-        if (Fields.Bit(op->Word, 24)) op->Execute = near ? &BitSetNear : &BitSetFar;
-        else op->Execute = near ? &BitClearNear : &BitClearFar;
+        long distance = Fields.Signed(op->Word, 5, 14) << 2;
+        if (Fields.Bit(op->Word, 24)) SetCondition<IsBitSet>(op, distance);
+        else SetCondition<IsBitClear>(op, distance);
     }
+
+    private static void SetCondition<TCondition>(Op* op, long distance)
+        where TCondition : struct, ICondition =>
+        op->Execute = SetTarget(op, distance) ? &IfNear<TCondition> : &IfFar<TCondition>;
 
     private static void PrepareRegister(Op* op)
     {
@@ -97,87 +95,117 @@ internal static unsafe class Branches
         op->Execute = Fields.Bits(op->Word, 21, 2) == 1 ? &LinkRegister : &ToRegister;
     }
 
-    private static Op* BranchNear(CpuState* s, Op* op) => (Op*)op->Immediate;
+    private static Op* BranchNear(CpuState* s, Op* op)
+    {
+        s->LeftFrom = op;
+        return (Op*)op->Immediate;
+    }
 
-    private static Op* BranchFar(CpuState* s, Op* op) => Pc.Jump(s, s->PageVa + op->Immediate);
+    private static Op* BranchFar(CpuState* s, Op* op)
+    {
+        s->LeftFrom = op;
+        return Pc.Jump(s, s->PageVa + op->Immediate);
+    }
 
     private static Op* LinkNear(CpuState* s, Op* op)
     {
         s->X[30] = s->PageVa + op->Offset;
-        return (Op*)op->Immediate;
+        return BranchNear(s, op);
     }
 
     private static Op* LinkFar(CpuState* s, Op* op)
     {
         s->X[30] = s->PageVa + op->Offset;
-        return Pc.Jump(s, s->PageVa + op->Immediate);
+        return BranchFar(s, op);
     }
 
-    private static Op* ToRegister(CpuState* s, Op* op) => Pc.Jump(s, s->X[op->Rn]);
+    private static Op* ToRegister(CpuState* s, Op* op)
+    {
+        s->LeftFrom = op;
+        return Pc.Jump(s, s->X[op->Rn]);
+    }
 
     private static Op* LinkRegister(CpuState* s, Op* op)
     {
         ulong target = s->X[op->Rn];
+        s->LeftFrom = op;
         s->X[30] = s->PageVa + op->Offset;
         return Pc.Jump(s, target);
     }
 
-    private static Op* IfSet<TFlag>(CpuState* s, Op* op)
-        where TFlag : struct, IFlag => (s->Nzcv & TFlag.Mask) != 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* IfClear<TFlag>(CpuState* s, Op* op)
-        where TFlag : struct, IFlag => (s->Nzcv & TFlag.Mask) == 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* ConditionalNear(CpuState* s, Op* op) =>
-        Flags.Holds(op->Offset, s->Nzcv) ? (Op*)op->Immediate : op + 1;
-
-    private static Op* ConditionalFar(CpuState* s, Op* op) =>
-        Flags.Holds(op->Offset, s->Nzcv) ? BranchFar(s, op) : op + 1;
-
-    private static Op* ZeroNear64(CpuState* s, Op* op) => s->X[op->Rd] == 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* ZeroNear32(CpuState* s, Op* op) => (uint)s->X[op->Rd] == 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* ZeroFar64(CpuState* s, Op* op) => s->X[op->Rd] == 0 ? BranchFar(s, op) : op + 1;
-
-    private static Op* ZeroFar32(CpuState* s, Op* op) => (uint)s->X[op->Rd] == 0 ? BranchFar(s, op) : op + 1;
-
-    private static Op* NotZeroNear64(CpuState* s, Op* op) => s->X[op->Rd] != 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* NotZeroNear32(CpuState* s, Op* op) => (uint)s->X[op->Rd] != 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* NotZeroFar64(CpuState* s, Op* op) => s->X[op->Rd] != 0 ? BranchFar(s, op) : op + 1;
-
-    private static Op* NotZeroFar32(CpuState* s, Op* op) => (uint)s->X[op->Rd] != 0 ? BranchFar(s, op) : op + 1;
-
-    private static Op* BitClearNear(CpuState* s, Op* op) =>
-        (s->X[op->Rd] >> op->Rm & 1) == 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* BitClearFar(CpuState* s, Op* op) =>
-        (s->X[op->Rd] >> op->Rm & 1) == 0 ? BranchFar(s, op) : op + 1;
-
-    private static Op* BitSetNear(CpuState* s, Op* op) =>
-        (s->X[op->Rd] >> op->Rm & 1) != 0 ? (Op*)op->Immediate : op + 1;
-
-    private static Op* BitSetFar(CpuState* s, Op* op) => (s->X[op->Rd] >> op->Rm & 1) != 0 ? BranchFar(s, op) : op + 1;
-
-    private interface IFlag
+    private static Op* IfNear<TCondition>(CpuState* s, Op* op)
+        where TCondition : struct, ICondition
     {
-        static abstract uint Mask { get; }
+        if (!TCondition.Holds(s, op)) return op[1].Execute(s, op + 1);
+        s->LeftFrom = op;
+        return (Op*)op->Immediate;
     }
 
-    private struct NegativeFlag : IFlag
+    private static Op* IfFar<TCondition>(CpuState* s, Op* op)
+        where TCondition : struct, ICondition
     {
-        public static uint Mask => 1u << 31;
+        if (!TCondition.Holds(s, op)) return op[1].Execute(s, op + 1);
+        s->LeftFrom = op;
+        return Pc.Jump(s, s->PageVa + op->Immediate);
     }
 
-    private struct EqualFlag : IFlag
+    private interface ICondition
     {
-        public static uint Mask => 1u << 30;
+        static abstract bool Holds(CpuState* s, Op* op);
     }
 
-    private struct CarryFlag : IFlag
+    private struct IsEqual : ICondition
     {
-        public static uint Mask => 1u << 29;
+        public static bool Holds(CpuState* s, Op* op) => (s->Nzcv & ZeroFlag) != 0;
+    }
+
+    private struct IsNotEqual : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => (s->Nzcv & ZeroFlag) == 0;
+    }
+
+    private struct IsCarry : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => (s->Nzcv & CarryFlag) != 0;
+    }
+
+    private struct IsNoCarry : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => (s->Nzcv & CarryFlag) == 0;
+    }
+
+    private struct IsFlags : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => Flags.Holds(op->Offset, s->Nzcv);
+    }
+
+    private struct IsZero64 : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => s->X[op->Rd] == 0;
+    }
+
+    private struct IsZero32 : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => (uint)s->X[op->Rd] == 0;
+    }
+
+    private struct IsNotZero64 : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => s->X[op->Rd] != 0;
+    }
+
+    private struct IsNotZero32 : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => (uint)s->X[op->Rd] != 0;
+    }
+
+    private struct IsBitClear : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => ((s->X[op->Rd] >> op->Rm) & 1) == 0;
+    }
+
+    private struct IsBitSet : ICondition
+    {
+        public static bool Holds(CpuState* s, Op* op) => ((s->X[op->Rd] >> op->Rm) & 1) != 0;
     }
 }

@@ -67,49 +67,49 @@ internal static unsafe class Conditional
     private static Op* Select64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = Holds(s, op) ? s->X[op->Rn] : s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Select32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(Holds(s, op) ? s->X[op->Rn] : s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SelectIncrement64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = Holds(s, op) ? s->X[op->Rn] : s->X[op->Rm] + 1;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SelectIncrement32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(Holds(s, op) ? s->X[op->Rn] : s->X[op->Rm] + 1);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SelectInvert64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = Holds(s, op) ? s->X[op->Rn] : ~s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SelectInvert32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(Holds(s, op) ? s->X[op->Rn] : ~s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SelectNegate64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = Holds(s, op) ? s->X[op->Rn] : 0 - s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SelectNegate32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(Holds(s, op) ? s->X[op->Rn] : 0 - s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Compare64<TOperand>(CpuState* s, Op* op)
@@ -118,7 +118,7 @@ internal static unsafe class Conditional
         ulong a = s->X[op->Rn];
         ulong b = TOperand.Get(s, op);
         s->Nzcv = Holds(s, op) ? Flags.OfSubtract64(a, b, a - b) : OtherFlags(op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Compare32<TOperand>(CpuState* s, Op* op)
@@ -127,7 +127,7 @@ internal static unsafe class Conditional
         var a = (uint)s->X[op->Rn];
         var b = (uint)TOperand.Get(s, op);
         s->Nzcv = Holds(s, op) ? Flags.OfSubtract32(a, b, a - b) : OtherFlags(op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* CompareNegative64<TOperand>(CpuState* s, Op* op)
@@ -136,7 +136,7 @@ internal static unsafe class Conditional
         ulong a = s->X[op->Rn];
         ulong b = TOperand.Get(s, op);
         s->Nzcv = Holds(s, op) ? Flags.OfAdd64(a, b, a + b) : OtherFlags(op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* CompareNegative32<TOperand>(CpuState* s, Op* op)
@@ -145,7 +145,7 @@ internal static unsafe class Conditional
         var a = (uint)s->X[op->Rn];
         var b = (uint)TOperand.Get(s, op);
         s->Nzcv = Holds(s, op) ? Flags.OfAdd32(a, b, a + b) : OtherFlags(op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     /// <summary>The five-bit immediate of a conditional comparison.</summary>

@@ -131,7 +131,7 @@ internal static unsafe class Exclusives
         };
         Mark(s, host, size, value, 0);
         s->X[op->Rd] = value;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Store(CpuState* s, Op* op)
@@ -148,7 +148,7 @@ internal static unsafe class Exclusives
             _ => Interlocked.CompareExchange(ref *(ulong*)host, value, expected) == expected,
         };
         s->X[op->Rm] = stored ? 0u : 1;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* LoadPair32(CpuState* s, Op* op)
@@ -158,7 +158,7 @@ internal static unsafe class Exclusives
         Mark(s, host, 8, value, 0);
         s->X[op->Rd] = (uint)value;
         s->X[op->Ra] = value >> 32;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* StorePair32(CpuState* s, Op* op)
@@ -169,7 +169,7 @@ internal static unsafe class Exclusives
         bool stored = TakeMark(s, host, 8)
             && Interlocked.CompareExchange(ref *(ulong*)host, value, expected) == expected;
         s->X[op->Rm] = stored ? 0u : 1;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* LoadPair64(CpuState* s, Op* op)
@@ -180,7 +180,7 @@ internal static unsafe class Exclusives
         Mark(s, host, 16, low, high);
         s->X[op->Rd] = low;
         s->X[op->Ra] = high;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     // .NET has no exchange of 128 bits. One vCPU runs, and no device writes what the guest exchanges in pairs.
@@ -198,7 +198,7 @@ internal static unsafe class Exclusives
         }
 
         s->X[op->Rm] = stored ? 0u : 1;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static bool IsAligned(CpuState* s, Op* op, bool write)
@@ -216,7 +216,7 @@ internal static unsafe class Exclusives
         if (!IsAligned(s, op, write: false) || !Mem.Load<TValue>(s, op, s->X[op->Rn], out ulong value)) return s->Next;
         Volatile.ReadBarrier();
         s->X[op->Rd] = value;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Release<TValue>(CpuState* s, Op* op)
@@ -227,6 +227,6 @@ internal static unsafe class Exclusives
 
         // A load-acquire that follows must not be served before this store is seen.
         Interlocked.MemoryBarrier();
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

@@ -144,7 +144,7 @@ internal static unsafe class LoadStore
         ulong value = TValue.Read((byte*)(va + line->Addend));
         TAddress.WriteBack(s, op, va);
         s->X[op->Rd] = value;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Store<TValue, TAddress>(CpuState* s, Op* op)
@@ -157,27 +157,31 @@ internal static unsafe class LoadStore
             return SlowAccess.Store(s, op, va, TAddress.After(s, op, va), TValue.Size);
         TValue.Write((byte*)(va + line->Addend), s->X[op->Rd]);
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* LoadUnprivileged<TValue>(CpuState* s, Op* op)
         where TValue : struct, IValue
     {
         if (s->El == 0) return Load<TValue, OnStack<Offset>>(s, op);
+        if (!StackCheck.Passes(s, op)) return s->Next;
         BeginUnprivileged(s);
-        Op* next = Load<TValue, OnStack<Offset>>(s, op);
+        bool loaded = Mem.Load<TValue>(s, op, s->X[op->Rn] + op->Immediate, out ulong value);
         EndUnprivileged(s);
-        return next;
+        if (!loaded) return s->Next;
+        s->X[op->Rd] = value;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* StoreUnprivileged<TValue>(CpuState* s, Op* op)
         where TValue : struct, IValue
     {
         if (s->El == 0) return Store<TValue, OnStack<Offset>>(s, op);
+        if (!StackCheck.Passes(s, op)) return s->Next;
         BeginUnprivileged(s);
-        Op* next = Store<TValue, OnStack<Offset>>(s, op);
+        bool stored = Mem.Store<TValue>(s, op, s->X[op->Rn] + op->Immediate, s->X[op->Rd]);
         EndUnprivileged(s);
-        return next;
+        return stored ? op + 1 : s->Next;
     }
 
     private static void BeginUnprivileged(CpuState* s)

@@ -65,7 +65,7 @@ internal static unsafe class LoadStorePairs
         TAddress.WriteBack(s, op, va);
         s->X[op->Rd] = first;
         s->X[op->Ra] = second;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Store<TValue, TAddress>(CpuState* s, Op* op)
@@ -80,6 +80,6 @@ internal static unsafe class LoadStorePairs
         TValue.Write(host, s->X[op->Rd]);
         TValue.Write(host + TValue.Size, s->X[op->Ra]);
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

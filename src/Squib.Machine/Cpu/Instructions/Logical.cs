@@ -98,55 +98,55 @@ internal static unsafe class Logical
     private static Op* MoveRegister64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* MoveRegister32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* And32<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = (uint)(s->X[op->Rn] & TOperand.Get(s, op));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* And64<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = s->X[op->Rn] & TOperand.Get(s, op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Or32<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = (uint)(s->X[op->Rn] | TOperand.Get(s, op));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Or64<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = s->X[op->Rn] | TOperand.Get(s, op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ExclusiveOr32<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = (uint)(s->X[op->Rn] ^ TOperand.Get(s, op));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ExclusiveOr64<TOperand>(CpuState* s, Op* op)
         where TOperand : struct, IOperand
     {
         s->X[op->Rd] = s->X[op->Rn] ^ TOperand.Get(s, op);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AndSetFlags32<TOperand>(CpuState* s, Op* op)
@@ -155,7 +155,7 @@ internal static unsafe class Logical
         var result = (uint)(s->X[op->Rn] & TOperand.Get(s, op));
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfLogical32(result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AndSetFlags64<TOperand>(CpuState* s, Op* op)
@@ -164,6 +164,6 @@ internal static unsafe class Logical
         ulong result = s->X[op->Rn] & TOperand.Get(s, op);
         s->X[op->Rd] = result;
         s->Nzcv = Flags.OfLogical64(result);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

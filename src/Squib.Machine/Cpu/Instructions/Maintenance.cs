@@ -61,7 +61,7 @@ internal static unsafe class Maintenance
         SoftwareCpu cpu = SoftwareCpu.Of(s);
         cpu.Code.InvalidateAll();
         cpu.Lines.FlushFetch();
-        return Pc.Jump(s, Pc.Of(s, op) + 4);
+        return Pc.Jump(s, Pc.Leave(s, op) + 4);
     }
 
     private static Op* InvalidateInstructionLine(CpuState* s, Op* op)

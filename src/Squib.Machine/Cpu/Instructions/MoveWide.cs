@@ -20,7 +20,7 @@ internal static unsafe class MoveWide
     internal static Op* Move(CpuState* s, Op* op)
     {
         s->X[op->Rd] = op->Immediate;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static bool HalfwordFits(uint word) => Fields.Bit(word, 31) || !Fields.Bit(word, 22);
@@ -69,19 +69,19 @@ internal static unsafe class MoveWide
     private static Op* Keep64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (s->X[op->Rd] & ~(0xfffful << op->Rm)) | op->Immediate;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Keep32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = ((uint)s->X[op->Rd] & ~(0xffffu << op->Rm)) | op->Immediate;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     // The immediate counts from the start of the page.
     private static Op* Address(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->PageVa + op->Immediate;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

@@ -44,60 +44,60 @@ internal static unsafe class Multiply
     private static Op* Add32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(s->X[op->Ra] + (s->X[op->Rn] * s->X[op->Rm]));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Subtract32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)(s->X[op->Ra] - (s->X[op->Rn] * s->X[op->Rm]));
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Add64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Ra] + (s->X[op->Rn] * s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Subtract64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Ra] - (s->X[op->Rn] * s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddSignedLong(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Ra] + (ulong)((long)(int)s->X[op->Rn] * (int)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SubtractSignedLong(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Ra] - (ulong)((long)(int)s->X[op->Rn] * (int)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* AddUnsignedLong(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Ra] + ((ulong)(uint)s->X[op->Rn] * (uint)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SubtractUnsignedLong(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Ra] - ((ulong)(uint)s->X[op->Rn] * (uint)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* SignedHigh(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (ulong)Math.BigMul((long)s->X[op->Rn], (long)s->X[op->Rm], out _);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* UnsignedHigh(CpuState* s, Op* op)
     {
         s->X[op->Rd] = Math.BigMul(s->X[op->Rn], s->X[op->Rm], out _);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

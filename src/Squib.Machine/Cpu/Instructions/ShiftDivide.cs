@@ -82,14 +82,14 @@ internal static unsafe class ShiftDivide
     {
         ulong divisor = s->X[op->Rm];
         s->X[op->Rd] = divisor == 0 ? 0 : s->X[op->Rn] / divisor;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* DivideUnsigned32(CpuState* s, Op* op)
     {
         var divisor = (uint)s->X[op->Rm];
         s->X[op->Rd] = divisor == 0 ? 0 : (uint)s->X[op->Rn] / divisor;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* DivideSigned64(CpuState* s, Op* op)
@@ -103,7 +103,7 @@ internal static unsafe class ShiftDivide
             -1 => (ulong)-dividend,
             _ => (ulong)(dividend / divisor),
         };
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* DivideSigned32(CpuState* s, Op* op)
@@ -111,55 +111,55 @@ internal static unsafe class ShiftDivide
         var divisor = (int)s->X[op->Rm];
         long dividend = (int)s->X[op->Rn];
         s->X[op->Rd] = divisor == 0 ? 0 : (uint)(dividend / divisor);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftLeft64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Rn] << (int)s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftLeft32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)s->X[op->Rn] << (int)s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftRight64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = s->X[op->Rn] >> (int)s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftRight32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)s->X[op->Rn] >> (int)s->X[op->Rm];
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftArithmetic64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (ulong)((long)s->X[op->Rn] >> (int)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ShiftArithmetic32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)((int)s->X[op->Rn] >> (int)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Rotate64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = BitOperations.RotateRight(s->X[op->Rn], (int)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Rotate32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = BitOperations.RotateRight((uint)s->X[op->Rn], (int)s->X[op->Rm]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Crc32(CpuState* s, Op* op)
@@ -173,7 +173,7 @@ internal static unsafe class ShiftDivide
         }
 
         s->X[op->Rd] = crc;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Crc32C(CpuState* s, Op* op)
@@ -187,7 +187,7 @@ internal static unsafe class ShiftDivide
             32 => BitOperations.Crc32C(crc, (uint)value),
             _ => BitOperations.Crc32C(crc, value),
         };
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static ulong ReverseBits(ulong value)
@@ -204,68 +204,68 @@ internal static unsafe class ShiftDivide
     private static Op* ReverseBits64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = ReverseBits(s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ReverseBits32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = ReverseBits(s->X[op->Rn]) >> 32;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ReverseHalves64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = ReverseHalves(s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ReverseHalves32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (uint)ReverseHalves(s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* ReverseWords(CpuState* s, Op* op)
     {
         s->X[op->Rd] = BitOperations.RotateRight(BinaryPrimitives.ReverseEndianness(s->X[op->Rn]), 32);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Reverse32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = BinaryPrimitives.ReverseEndianness((uint)s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Reverse64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = BinaryPrimitives.ReverseEndianness(s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* CountZeros64(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (ulong)BitOperations.LeadingZeroCount(s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* CountZeros32(CpuState* s, Op* op)
     {
         s->X[op->Rd] = (ulong)BitOperations.LeadingZeroCount((uint)s->X[op->Rn]);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* CountSigns64(CpuState* s, Op* op)
     {
         var value = (long)s->X[op->Rn];
         s->X[op->Rd] = (ulong)BitOperations.LeadingZeroCount((ulong)(value ^ (value >> 63))) - 1;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* CountSigns32(CpuState* s, Op* op)
     {
         var value = (int)s->X[op->Rn];
         s->X[op->Rd] = (ulong)BitOperations.LeadingZeroCount((uint)(value ^ (value >> 31))) - 1;
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 }

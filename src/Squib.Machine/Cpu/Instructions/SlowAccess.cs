@@ -73,7 +73,10 @@ internal static unsafe class SlowAccess
         return op + 1;
     }
 
-    private static ulong Extend(ulong value, int form)
+    /// <summary>Extends what was loaded.</summary>
+    /// <param name="value">What was loaded.</param>
+    /// <param name="form">The width and extension, as <see cref="IValue.Form"/> has it.</param>
+    internal static ulong Extend(ulong value, int form)
     {
         if ((form & IValue.Signed) == 0) return value;
         int unused = 64 - (8 * (form & 0xf));

@@ -31,7 +31,7 @@ internal static unsafe class SystemInstructions
     }
 
     /// <summary>Goes on.</summary>
-    internal static Op* DoNothing(CpuState* s, Op* op) => op + 1;
+    internal static Op* DoNothing(CpuState* s, Op* op) => op[1].Execute(s, op + 1);
 
     // All hints but two are the CPU's to ignore; WFE may end at once.
     private static void PrepareHint(Op* op) =>
@@ -45,28 +45,28 @@ internal static unsafe class SystemInstructions
     };
 
     private static Op* SupervisorCall(CpuState* s, Op* op) =>
-        Exceptions.Synchronous(s, Pc.Of(s, op) + 4, ExceptionClass.SupervisorCall, Fields.Bits(op->Word, 5, 16));
+        Exceptions.Synchronous(s, Pc.Leave(s, op) + 4, ExceptionClass.SupervisorCall, Fields.Bits(op->Word, 5, 16));
 
     private static Op* Breakpoint(CpuState* s, Op* op) =>
-        Exceptions.Synchronous(s, Pc.Of(s, op), ExceptionClass.Breakpoint, Fields.Bits(op->Word, 5, 16));
+        Exceptions.Synchronous(s, Pc.Leave(s, op), ExceptionClass.Breakpoint, Fields.Bits(op->Word, 5, 16));
 
     private static Op* Hypercall(CpuState* s, Op* op)
     {
         if (s->El == 0 || Fields.Bits(op->Word, 5, 16) != 0) return Exceptions.Undefined(s, op);
         SoftwareCpu cpu = SoftwareCpu.Of(s);
         cpu.Exits.Hypercall(new Span<ulong>(s->X, 4));
-        return Volatile.Read(ref s->StopRequested) != 0 ? cpu.Code.ParkAt(s, Pc.Of(s, op) + 4) : op + 1;
+        return Volatile.Read(ref s->StopRequested) != 0 ? cpu.Code.ParkAt(s, Pc.Leave(s, op) + 4) : op + 1;
     }
 
     private static Op* ExceptionReturn(CpuState* s, Op* op) =>
-        s->El == 0 ? Exceptions.Undefined(s, op) : Exceptions.Return(s);
+        s->El == 0 ? Exceptions.Undefined(s, op) : Exceptions.Return(s, op);
 
     private static Op* WaitForInterrupt(CpuState* s, Op* op)
     {
         if (s->El == 0 && (s->System.SctlrEl1 & SctlrNtwi) == 0)
-            return Exceptions.Synchronous(s, Pc.Of(s, op), ExceptionClass.Wait, (1u << 24) | (0xeu << 20));
+            return Exceptions.Synchronous(s, Pc.Leave(s, op), ExceptionClass.Wait, (1u << 24) | (0xeu << 20));
         SoftwareCpu cpu = SoftwareCpu.Of(s);
-        ulong next = Pc.Of(s, op) + 4;
+        ulong next = Pc.Leave(s, op) + 4;
         cpu.WaitForInterrupt();
         return Volatile.Read(ref s->StopRequested) != 0
             ? cpu.Code.ParkAt(s, next)
@@ -98,5 +98,5 @@ internal static unsafe class SystemInstructions
     }
 
     // What follows is fetched anew, as the translation may have changed.
-    private static Op* InstructionBarrier(CpuState* s, Op* op) => Pc.Jump(s, Pc.Of(s, op) + 4);
+    private static Op* InstructionBarrier(CpuState* s, Op* op) => Pc.Jump(s, Pc.Leave(s, op) + 4);
 }

@@ -132,7 +132,7 @@ internal static unsafe class VectorLoadStore
         if (!StackCheck.Passes(s, op) || !Mem.Load<TValue>(s, op, va, out ulong value)) return s->Next;
         TAddress.WriteBack(s, op, va);
         Set(s, op->Rd, value, 0);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Store<TValue, TAddress>(CpuState* s, Op* op)
@@ -143,7 +143,7 @@ internal static unsafe class VectorLoadStore
         ulong va = TAddress.Of(s, op);
         if (!StackCheck.Passes(s, op) || !Mem.Store<TValue>(s, op, va, s->V[2 * op->Rd])) return s->Next;
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Load128<TAddress>(CpuState* s, Op* op)
@@ -154,7 +154,7 @@ internal static unsafe class VectorLoadStore
         if (!StackCheck.Passes(s, op) || !Mem.Load128(s, op, va, out ulong low, out ulong high)) return s->Next;
         TAddress.WriteBack(s, op, va);
         Set(s, op->Rd, low, high);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* Store128<TAddress>(CpuState* s, Op* op)
@@ -165,7 +165,7 @@ internal static unsafe class VectorLoadStore
         if (!StackCheck.Passes(s, op)
             || !Mem.Store128(s, op, va, s->V[2 * op->Rd], s->V[(2 * op->Rd) + 1])) return s->Next;
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* LoadPair32<TAddress>(CpuState* s, Op* op)
@@ -179,7 +179,7 @@ internal static unsafe class VectorLoadStore
         TAddress.WriteBack(s, op, va);
         Set(s, op->Rd, first, 0);
         Set(s, op->Ra, second, 0);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* StorePair32<TAddress>(CpuState* s, Op* op)
@@ -192,7 +192,7 @@ internal static unsafe class VectorLoadStore
             || !Mem.Store32(s, op, va, s->V[2 * op->Rd])
             || !Mem.Store32(s, op, va + 4, s->V[2 * op->Ra])) return s->Next;
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* LoadPair64<TAddress>(CpuState* s, Op* op)
@@ -204,7 +204,7 @@ internal static unsafe class VectorLoadStore
         TAddress.WriteBack(s, op, va);
         Set(s, op->Rd, first, 0);
         Set(s, op->Ra, second, 0);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* StorePair64<TAddress>(CpuState* s, Op* op)
@@ -215,7 +215,7 @@ internal static unsafe class VectorLoadStore
         if (!StackCheck.Passes(s, op)
             || !Mem.Store128(s, op, va, s->V[2 * op->Rd], s->V[2 * op->Ra])) return s->Next;
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* LoadPair128<TAddress>(CpuState* s, Op* op)
@@ -229,7 +229,7 @@ internal static unsafe class VectorLoadStore
         TAddress.WriteBack(s, op, va);
         Set(s, op->Rd, firstLow, firstHigh);
         Set(s, op->Ra, secondLow, secondHigh);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static Op* StorePair128<TAddress>(CpuState* s, Op* op)
@@ -242,7 +242,7 @@ internal static unsafe class VectorLoadStore
             || !Mem.Store128(s, op, va, s->V[2 * op->Rd], s->V[(2 * op->Rd) + 1])
             || !Mem.Store128(s, op, va + 16, s->V[2 * op->Ra], s->V[(2 * op->Ra) + 1])) return s->Next;
         TAddress.WriteBack(s, op, va);
-        return op + 1;
+        return op[1].Execute(s, op + 1);
     }
 
     private static void Set(CpuState* s, byte register, ulong low, ulong high)
