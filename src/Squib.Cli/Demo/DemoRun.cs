@@ -5,14 +5,13 @@ using Squib.Cli.Boot;
 using Squib.Cli.Guest;
 using Squib.Machine;
 using Squib.Virtio.Host;
-using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Demo;
 
 /// <summary>One run of <c>squib demo</c>.</summary>
 internal sealed class DemoRun
 {
-    private const string CommandLine = "console=ttyAMA0 cryptomgr.notests quiet st.hvc_echo=1 st.live=10";
+    private const string CommandLine = "console=ttyAMA0 cryptomgr.notests quiet st.hvc_echo=1 st.live=10 st.pmem_keep=1";
     private const string ScratchSerial = "scratch";
     private const string ReadOnlySerial = "readonly";
     private const long ScratchBytes = 64 << 20;
@@ -83,12 +82,10 @@ internal sealed class DemoRun
                 BootTimer = true,
             },
         };
-        // The boot timer has no driver that would find it; its slot is the last.
-        ulong timer = new Slot(plan.DeviceCount - 1).Range.Start;
         string url = download is null ? "" : $" st.url=http://gateway:{download.Port}/";
         plan = plan with
         {
-            CommandLine = $"{CommandLine} st.timer=0x{timer:x}{url}",
+            CommandLine = $"{CommandLine}{url}",
             SerialOutput = new GuestLines(new ScreenStream(streams.Output), Look),
         };
         MachineExit exit;

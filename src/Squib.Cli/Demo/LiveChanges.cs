@@ -48,8 +48,8 @@ internal sealed class LiveChanges
                 ResidentInflated = Environment.WorkingSet;
                 machine.MemoryDevices.Balloon!.SetTarget(0);
                 break;
-            case "memory plug": machine.MemoryDevices.Mem!.SetRequested(PluggedBytes); break;
-            case "memory unplug": machine.MemoryDevices.Mem!.SetRequested(0); break;
+            case "mem plug": machine.MemoryDevices.Mem!.SetRequested(PluggedBytes); break;
+            case "mem unplug": machine.MemoryDevices.Mem!.SetRequested(0); break;
         }
     }
 }

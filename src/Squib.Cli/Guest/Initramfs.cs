@@ -9,7 +9,7 @@ internal static class Initramfs
     private const string Applets =
         "basename cat cmp cut date dd devmem dmesg echo env grep head hexdump ifconfig insmod ip kill ls "
         + "lsmod mke2fs mkdir mknod mount nc ping poweroff ps readlink reboot rm sed seq setsid sh sha256sum "
-        + "sleep sort stty sync tail test touch tr udhcpc umount uname usleep wc wget";
+        + "sleep sort stty sync tail test touch tr udhcpc umount uname usleep wc wget yes";
 
     /// <summary>Builds the archive.</summary>
     /// <param name="guest">The guest that it is for.</param>
