@@ -43,6 +43,7 @@ public sealed class BootTests(FetchedGuest guest) : IClassFixture<FetchedGuest>,
         Assert.DoesNotContain("-cloud-arm64", output, StringComparison.Ordinal);
         Assert.Contains("SELFTEST block ok vda serial=scratch", output, StringComparison.Ordinal);
         Assert.Contains("SELFTEST rng ok", output, StringComparison.Ordinal);
+        Assert.Contains("SELFTEST net absent", output, StringComparison.Ordinal);
         Assert.Null(DemoDisk.FindWrongSector(disk, (16 << 20) / DemoDisk.SectorBytes - DemoDisk.PatternSectors));
     }
 

@@ -10,7 +10,7 @@ public sealed class DemoTests(DemoTests.Fixture demo) : IClassFixture<DemoTests.
     public void The_demo_ends_well_and_every_row_of_its_table_is_ok()
     {
         Assert.True(demo.ExitCode == 0, demo.Error + demo.Output);
-        Assert.Contains("4 of 4 devices ok; the guest powered off", demo.Output, StringComparison.Ordinal);
+        Assert.Matches(@"\n(\d+) of \1 devices ok; the guest powered off", demo.Output);
     }
 
     [Theory]
@@ -30,10 +30,6 @@ public sealed class DemoTests(DemoTests.Fixture demo) : IClassFixture<DemoTests.
         string table = Regex.Replace(demo.Output, @"\s+", " ");
         Assert.Contains("the sum is the host's", table, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void No_driver_is_offered_a_device_that_is_not_there() =>
-        Assert.Contains(demo.Lines, line => line.StartsWith("SELFTEST net absent ", StringComparison.Ordinal));
 
     public sealed class Fixture : IAsyncLifetime
     {
