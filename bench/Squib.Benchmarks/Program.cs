@@ -1,6 +1,7 @@
 using Squib.Benchmarks;
 using Squib.Benchmarks.Block;
 using Squib.Benchmarks.Boot;
+using Squib.Benchmarks.Net;
 using Squib.Benchmarks.Ring;
 
 bool quick = args.Contains("--quick");
@@ -20,6 +21,9 @@ switch (args.FirstOrDefault())
     case "block":
         BlockBenchmark.Run(quick);
         return 0;
+    case "net":
+        NetBenchmark.Run(quick);
+        return 0;
     case "ring-one":
         using (RingRun run = new(args[1] == "packed", 1))
         {
@@ -29,6 +33,6 @@ switch (args.FirstOrDefault())
 
         return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|net [--quick]");
         return 2;
 }

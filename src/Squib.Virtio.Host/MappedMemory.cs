@@ -8,8 +8,8 @@ namespace Squib.Virtio.Host;
 /// </summary>
 /// <remarks>
 /// On Linux one private mapping without a swap reservation, whose pages <see cref="TryDiscard"/> can give back;
-/// elsewhere memory of the C library, for which discarding means writing zeroes. Do not dispose it while anything
-/// uses a piece.
+/// elsewhere memory of the C library, for which discarding means writing zeroes. Do not dispose it while anything uses
+/// a piece.
 /// </remarks>
 public sealed class MappedMemory : IMemoryReclaimer, IDisposable
 {

@@ -15,6 +15,9 @@ public sealed class VsockDevice : IVirtioDevice
     private const int TransmitQueue = 1;
     private const int EventQueue = 2;
 
+    // The most batches that one turn of a thread sends.
+    private const int BatchesPerTurn = 64;
+
     private readonly VsockOptions options;
     private readonly VsockSlots slots;
     private readonly VsockTally tally = new();
@@ -183,7 +186,12 @@ public sealed class VsockDevice : IVirtioDevice
             // Once for all that the batch led to: the guest gets its answers together.
             if (now.Outbox.HasWork) now.Outbox.Bell.Ring();
             // MUST (5.10.6.1): packets are taken while the receive queue is full, as long as there is room for what they lead to.
-            while (!now.Outbox.HasRoom && !reset.IsCancellationRequested) await now.Outbox.Room.WaitAsync().ConfigureAwait(false);
+            while (!now.Outbox.HasRoom)
+            {
+                // With packets left in the ring the queue would say "look" again and again.
+                if (reset.IsCancellationRequested) return;
+                await now.Outbox.Room.WaitAsync().ConfigureAwait(false);
+            }
         }
     }
 
@@ -203,22 +211,32 @@ public sealed class VsockDevice : IVirtioDevice
     {
         VsockOutbox outbox = now.Outbox;
         using CancellationTokenRegistration wake = RingAtReset(outbox.Bell, reset);
+        int batches = 0;
         while (!reset.IsCancellationRequested)
         {
             // First there must be something to send: buffers that the driver has lent wait here for hours.
-            if (!outbox.HasWork) await outbox.Bell.WaitAsync().ConfigureAwait(false);
-            else if (await queue.WaitAsync().ConfigureAwait(false)) SendBatch(queue, now);
-            else return;
+            if (!outbox.HasWork)
+            {
+                await outbox.Bell.WaitAsync().ConfigureAwait(false);
+                batches = 0;
+            }
+
+            // The thread may be a vCPU's, or of somebody who writes: those who add work without end must not keep it.
+            bool goOn = SendBatch(queue, now) && ++batches < BatchesPerTurn;
+            if (!goOn && !await queue.WaitAsync().ConfigureAwait(false)) return;
         }
     }
 
-    private static void SendBatch(Virtqueue queue, VsockSession now)
+    /// <summary>Sends what there is to send.</summary>
+    /// <returns>False: the driver's buffers are used up.</returns>
+    private static bool SendBatch(Virtqueue queue, VsockSession now)
     {
         bool hadRoom = now.Outbox.HasRoom;
+        bool all;
         QueueBatch batch = queue.BeginBatch();
         try
         {
-            FillBatch(ref batch, now);
+            all = TryFillBatch(ref batch, now);
         }
         finally
         {
@@ -226,13 +244,14 @@ public sealed class VsockDevice : IVirtioDevice
         }
 
         if (!hadRoom && now.Outbox.HasRoom) now.Outbox.Room.Ring();
+        return all;
     }
 
-    private static void FillBatch(ref QueueBatch batch, VsockSession now)
+    private static bool TryFillBatch(ref QueueBatch batch, VsockSession now)
     {
         while (now.Outbox.TryPeekReset(out VsockPacket packet))
         {
-            if (!batch.TryTake(out DescriptorChain? chain)) return;
+            if (!batch.TryTake(out DescriptorChain? chain)) return false;
             if (packet.TryWrite(chain.Writable))
             {
                 now.Outbox.DropReset();
@@ -248,8 +267,10 @@ public sealed class VsockDevice : IVirtioDevice
 
         while (now.Outbox.TryTake(out VsockConnection? connection))
         {
-            if (!connection.TrySend(ref batch)) return;
+            if (!connection.TrySend(ref batch)) return false;
         }
+
+        return true;
     }
 
     // --- events -----------------------------------------------------------------------------------------------------------------
