@@ -6,8 +6,8 @@ namespace Squib.Virtio.Host;
 
 /// <summary>A file as memory of a guest, for persistent memory.</summary>
 /// <remarks>
-/// The file must keep its length while it is mapped: who cuts it under a running machine ends the process, because there is no
-/// memory any more where the guest reads. It is locked against other processes that ask for locks.
+/// The file must keep its length while it is mapped: who cuts it under a running machine ends the process, because
+/// there is no memory any more where the guest reads. It is locked against other processes that ask for locks.
 /// </remarks>
 public sealed class MappedFile : IPmemBackend, IDisposable
 {
@@ -42,7 +42,9 @@ public sealed class MappedFile : IPmemBackend, IDisposable
     /// <summary>What the guest may do.</summary>
     public MappedFileMode Mode { get; }
 
-    /// <summary>The length in bytes: that of the file, rounded up to 2 MiB with zeroes that belong to no file.</summary>
+    /// <summary>
+    /// The length in bytes: that of the file, rounded up to 2 MiB with zeroes that belong to no file.
+    /// </summary>
     public long Length { get; }
 
     /// <summary>The memory in order, as pieces of at most <see cref="MappedMemory.MaxPieceBytes"/>.</summary>
@@ -107,8 +109,8 @@ public sealed class MappedFile : IPmemBackend, IDisposable
 
     private static long RoundUp(long bytes, int multiple) => (bytes + multiple - 1) / multiple * multiple;
 
-    // SAFETY: the pointer is released once, in Dispose, after the pieces have forgotten it. The host maps whole pages, and the
-    // bytes of the last one behind the end of the file are zero.
+    // SAFETY: the pointer is released once, in Dispose, after the pieces have forgotten it. The host maps whole
+    // pages, and the bytes of the last one behind the end of the file are zero.
     private static unsafe nint Acquire(MemoryMappedViewAccessor view)
     {
         byte* pointer = null;

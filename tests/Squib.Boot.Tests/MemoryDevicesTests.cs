@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Squib.Boot.Tests;
 
-/// <summary>Debian's drivers of the balloon, persistent memory, memory to plug, and a program that reads the boot timer.</summary>
+/// <summary>
+/// Debian's drivers of the balloon, persistent memory, memory to plug, and a program that reads the boot timer.
+/// </summary>
 public sealed class MemoryDevicesTests(FetchedGuest guest) : IClassFixture<FetchedGuest>, IDisposable
 {
     private const string Quiet = "console=ttyAMA0 cryptomgr.notests quiet";

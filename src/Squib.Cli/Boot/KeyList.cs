@@ -24,7 +24,8 @@ internal sealed class KeyList
         {
             string[] pair = part.Split('=', 2);
             bool hasValue = pair.Length == 2 && pair[1].Length > 0;
-            if (!withValue.Contains(pair[0]) && !alone.Contains(pair[0])) throw list.Error($"'{pair[0]}' is no key of it");
+            bool isKnown = withValue.Contains(pair[0]) || alone.Contains(pair[0]);
+            if (!isKnown) throw list.Error($"'{pair[0]}' is no key of it");
             bool isRight = withValue.Contains(pair[0]) ? hasValue : pair.Length == 1;
             if (!isRight || !list.values.TryAdd(pair[0], hasValue ? pair[1] : null))
                 throw list.Error($"'{pair[0]}' is given twice or in the wrong form");

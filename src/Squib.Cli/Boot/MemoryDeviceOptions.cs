@@ -43,13 +43,16 @@ internal sealed record MemoryDeviceOptions
         (long bytes, long requested) = hotplug is null ? default : ParseHotplug(hotplug);
         return new()
         {
-            BalloonTarget = balloon is null ? null : KeyList.Parse("--balloon", balloon, BalloonForm, ["target"]).Size("target", 4096),
+            BalloonTarget = balloon is null ? null : ParseBalloon(balloon),
             PmemFiles = [.. pmem.Select(ParsePmem)],
             HotplugBytes = bytes,
             HotplugRequested = requested,
             BootTimer = bootTimer,
         };
     }
+
+    private static long ParseBalloon(string text) =>
+        KeyList.Parse("--balloon", text, BalloonForm, ["target"]).Size("target", 4096);
 
     private static PmemFileOptions ParsePmem(string text)
     {

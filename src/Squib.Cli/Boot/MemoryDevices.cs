@@ -119,7 +119,11 @@ internal sealed class MemoryDevices : IDisposable
     private BalloonDevice AddBalloon(long target)
     {
         if ((ulong)target > RamBytes)
-            throw new UserErrorException($"The balloon's target of {target >> 20} MiB is more than the RAM of {RamBytes >> 20} MiB.");
+        {
+            throw new UserErrorException(
+                $"The balloon's target of {target >> 20} MiB is more than the RAM of {RamBytes >> 20} MiB.");
+        }
+
         return new(reclaimable, new() { TargetBytes = target });
     }
 

@@ -3,7 +3,9 @@ using Squib.Virtio.Devices.Mem;
 
 namespace Squib.Cli.Boot;
 
-/// <summary>Does to the devices of a running guest what the guest's script asks for, as an embedding program would.</summary>
+/// <summary>
+/// Does to the devices of a running guest what the guest's script asks for, as an embedding program would.
+/// </summary>
 /// <param name="balloon">The balloon, or null.</param>
 /// <param name="mem">The memory that can be plugged, or null.</param>
 internal sealed class MemoryRequests(BalloonDevice? balloon, MemDevice? mem)

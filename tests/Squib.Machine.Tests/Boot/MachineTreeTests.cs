@@ -32,6 +32,16 @@ public sealed partial class MachineTreeTests
     }
 
     [Fact]
+    public void A_slot_that_no_driver_shall_take_is_disabled()
+    {
+        MachineTree tree = Full with { Slots = [new(0), new(1)], Driverless = new HashSet<Slot> { new(1) } };
+        string source = Decompile(tree);
+        int second = source.IndexOf("virtio_mmio@f001000", StringComparison.Ordinal);
+        Assert.Contains("status = \"disabled\";", source[second..], StringComparison.Ordinal);
+        Assert.DoesNotContain("status", source[..second], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void It_says_what_the_memory_map_says()
     {
         string source = Decompile(Full);

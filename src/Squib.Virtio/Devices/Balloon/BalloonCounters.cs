@@ -7,7 +7,9 @@ namespace Squib.Virtio.Devices.Balloon;
 /// <param name="HintedBytes">Free memory that drivers hinted at.</param>
 /// <param name="DiscardedBytes">Memory that the host got back.</param>
 /// <param name="DiscardFailures">Ranges that the host did not get back.</param>
-/// <param name="InvalidPages">Page numbers and ranges outside the guest's memory, or beyond what one buffer may hold.</param>
+/// <param name="InvalidPages">
+/// Page numbers and ranges outside the guest's memory, or beyond what one buffer may hold.
+/// </param>
 public readonly record struct BalloonCounters(
     long InflatedPages,
     long DeflatedPages,

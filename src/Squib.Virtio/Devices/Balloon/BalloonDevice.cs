@@ -40,7 +40,10 @@ public sealed class BalloonDevice : IVirtioDevice
         foreach (ReclaimableMemory owned in memory)
         {
             if (!IsAligned(owned))
-                throw new ArgumentException($"Memory at 0x{owned.Start:x} does not begin with a page of its owner.", nameof(memory));
+            {
+                throw new ArgumentException(
+                    $"Memory at 0x{owned.Start:x} does not begin with a page of its owner.", nameof(memory));
+            }
         }
 
         maxPages = memory.Count == 0
@@ -54,7 +57,10 @@ public sealed class BalloonDevice : IVirtioDevice
         hints = new(Config, pages, this.options.DiscardHintedPages);
         Config.AllowWrites(BalloonConfig.Actual, sizeof(uint), value => Read(value, ref actual));
         Config.AllowWrites(
-            BalloonConfig.Poison, sizeof(uint), value => Read(value, ref poison), () => Negotiated(BalloonFeature.PagePoison));
+            BalloonConfig.Poison,
+            sizeof(uint),
+            value => Read(value, ref poison),
+            () => Negotiated(BalloonFeature.PagePoison));
     }
 
     /// <inheritdoc/>
@@ -103,7 +109,9 @@ public sealed class BalloonDevice : IVirtioDevice
     public IReadOnlyList<PageRange> HintedPages => hints.Pages;
 
     /// <summary>Asks the guest for more or less memory.</summary>
-    /// <param name="bytes">How much shall be in the balloon in all, a multiple of 4096 and no more than the guest has.</param>
+    /// <param name="bytes">
+    /// How much shall be in the balloon in all, a multiple of 4096 and no more than the guest has.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">It is not; nothing changes.</exception>
     public void SetTarget(long bytes)
     {
@@ -134,7 +142,9 @@ public sealed class BalloonDevice : IVirtioDevice
     }
 
     /// <summary>Begins a round of hints at free pages; what an earlier round gave is forgotten.</summary>
-    /// <returns>A task that is done when the driver has sent all, and cancelled when the round ends in another way.</returns>
+    /// <returns>
+    /// A task that is done when the driver has sent all, and cancelled when the round ends in another way.
+    /// </returns>
     /// <exception cref="InvalidOperationException">No driver has accepted FREE_PAGE_HINT.</exception>
     public Task StartHinting()
     {
@@ -191,8 +201,9 @@ public sealed class BalloonDevice : IVirtioDevice
 
     /// <summary>The queue of a function that was negotiated.</summary>
     /// <remarks>
-    /// The specification numbers queues by function (5.5.2). Linux' MMIO transport numbers those that it uses one after the other. A
-    /// driver of the first kind has set up the queue with the number of its last function; where both agree it does not matter.
+    /// The specification numbers queues by function (5.5.2). Linux' MMIO transport numbers those that it uses one
+    /// after the other. A driver of the first kind has set up the queue with the number of its last function; where
+    /// both agree it does not matter.
     /// </remarks>
     private static Virtqueue? FindQueue(DriverSession session, ulong function)
     {
@@ -239,7 +250,8 @@ public sealed class BalloonDevice : IVirtioDevice
 
     private void ServeReports(Virtqueue queue)
     {
-        // MUST NOT (5.5.6.6.2): with PAGE_POISON a page changes to nothing but poison_val, and a discarded one reads as zero.
+        // MUST NOT (5.5.6.6.2): with PAGE_POISON a page changes to nothing but poison_val, and a discarded one reads
+        // as zero.
         bool keep = Negotiated(BalloonFeature.PagePoison) && PoisonValue != 0;
         using QueueBatch batch = queue.BeginBatch();
         while (batch.TryTake(out DescriptorChain? chain))

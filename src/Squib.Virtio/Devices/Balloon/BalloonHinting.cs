@@ -9,7 +9,9 @@ public enum BalloonHinting
     /// <summary>The driver sends hints, or will.</summary>
     Running,
 
-    /// <summary>The driver has sent all its hints, and keeps the pages free until it is told that they are no longer needed.</summary>
+    /// <summary>
+    /// The driver has sent all its hints, and keeps the pages free until it is told that they are no longer needed.
+    /// </summary>
     Complete,
 
     /// <summary>The driver was told that the hints are no longer needed.</summary>

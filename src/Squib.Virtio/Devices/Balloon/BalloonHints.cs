@@ -59,7 +59,8 @@ internal sealed class BalloonHints
             round = begun;
             hinted.Clear();
             state = BalloonHinting.Running;
-            // MUST NOT (5.5.6.5.1): an id is not used again before the driver has said STOP; ids go round once in four billion.
+            // MUST NOT (5.5.6.5.1): an id is not used again before the driver has said STOP; ids go round once in
+            // four billion.
             lastId = lastId == uint.MaxValue ? FirstId : lastId + 1;
             SetCommand(lastId);
         }
@@ -134,7 +135,8 @@ internal sealed class BalloonHints
         if (range.Count == 0) return;
         lock (gate)
         {
-            // MUST (5.5.6.5.1): pages under another id than the current one are ignored. MUST NOT: none changes after DONE.
+            // MUST (5.5.6.5.1): pages under another id than the current one are ignored. MUST NOT: none changes after
+            // DONE.
             if (state != BalloonHinting.Running || driverId != current) return;
             hinted.Add(range);
             pages.CountHint(range, discards);

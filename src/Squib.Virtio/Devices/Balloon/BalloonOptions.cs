@@ -7,8 +7,8 @@ public sealed record BalloonOptions
     public long TargetBytes { get; init; }
 
     /// <summary>
-    /// Whether to ask the driver to tell before it uses a page of the balloon again (MUST_TELL_HOST). A driver that does not
-    /// accept that is served all the same: pages come back by being touched.
+    /// Whether to ask the driver to tell before it uses a page of the balloon again (MUST_TELL_HOST). A driver that
+    /// does not accept that is served all the same: pages come back by being touched.
     /// </summary>
     public bool MustTellHost { get; init; } = true;
 
@@ -25,8 +25,8 @@ public sealed record BalloonOptions
     public bool FreePageHints { get; init; } = true;
 
     /// <summary>
-    /// Whether to discard the pages that a driver hints at. Linux gives such pages to others when memory is short, and does not
-    /// wait for the device then: discarding is safe only while the device works on the vCPU's thread.
+    /// Whether to discard the pages that a driver hints at. Linux gives such pages to others when memory is short,
+    /// and does not wait for the device then: discarding is safe only while the device works on the vCPU's thread.
     /// </summary>
     public bool DiscardHintedPages { get; init; }
 

@@ -90,7 +90,8 @@ internal sealed class BalloonPageQueue
     {
         if (numbers.Length < count) (bytes, numbers) = (new byte[SlicePages * sizeof(uint)], new uint[SlicePages]);
         source.TryRead(bytes.AsSpan(0, count * sizeof(uint)));
-        for (int i = 0; i < count; i++) numbers[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(i * sizeof(uint)));
+        for (int i = 0; i < count; i++)
+            numbers[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(i * sizeof(uint)));
         if (inflates) pages.Inflate(memory, numbers.AsSpan(0, count));
         else pages.Deflate(memory, numbers.AsSpan(0, count));
         budget -= count;

@@ -9,8 +9,8 @@ internal sealed class BalloonPages
     private readonly PageSet inflated = new();
     private readonly List<PageRange> merged = [];
 
-    // Held while pages are discarded too: a host page that is larger than 4096 bytes goes when all of it is in the balloon, and
-    // no part of it may come back meanwhile.
+    // Held while pages are discarded too: a host page that is larger than 4096 bytes goes when all of it is in the
+    // balloon, and no part of it may come back meanwhile.
     private readonly Lock gate = new();
     private long inflatedPages;
     private long deflatedPages;
@@ -46,7 +46,9 @@ internal sealed class BalloonPages
         lock (gate) inflated.Clear();
     }
 
-    /// <summary>Puts pages into the balloon and gives them back to the host; pages that are there already stay.</summary>
+    /// <summary>
+    /// Puts pages into the balloon and gives them back to the host; pages that are there already stay.
+    /// </summary>
     /// <param name="memory">The guest's memory; numbers outside it are counted and passed over.</param>
     /// <param name="numbers">The page numbers, which are sorted here.</param>
     internal void Inflate(GuestMemory memory, Span<uint> numbers)
@@ -103,7 +105,8 @@ internal sealed class BalloonPages
         {
             bool follows = ranges.Count > 0 && number < ranges[^1].End + 1;
             if (follows && number < ranges[^1].End) continue;
-            if (!memory.Contains((ulong)number * PageRange.PageBytes, PageRange.PageBytes)) Interlocked.Increment(ref invalidPages);
+            bool isMemory = memory.Contains((ulong)number * PageRange.PageBytes, PageRange.PageBytes);
+            if (!isMemory) Interlocked.Increment(ref invalidPages);
             else if (follows) ranges[^1] = ranges[^1] with { Count = ranges[^1].Count + 1 };
             else ranges.Add(new(number, 1));
         }
@@ -113,7 +116,9 @@ internal sealed class BalloonPages
 
     /// <summary>Discards what of a range has an owner.</summary>
     /// <param name="range">The pages.</param>
-    /// <param name="joins">Whether pages beside the range that are in the balloon help to fill a larger page of the host.</param>
+    /// <param name="joins">
+    /// Whether pages beside the range that are in the balloon help to fill a larger page of the host.
+    /// </param>
     private void Discard(in PageRange range, bool joins)
     {
         foreach (ReclaimableMemory owned in owners)

@@ -1,6 +1,8 @@
 namespace Squib.Virtio.Devices.Balloon;
 
-/// <summary>The figures that a guest tells about its memory: the tags of virtio 1.2, 5.5.6.4, and those that Linux adds.</summary>
+/// <summary>
+/// The figures that a guest tells about its memory: the tags of virtio 1.2, 5.5.6.4, and those that Linux adds.
+/// </summary>
 public enum BalloonStatistic
 {
     /// <summary>Bytes read in from swap.</summary>

@@ -26,7 +26,9 @@ public sealed class BalloonStatistics
     public ulong? this[BalloonStatistic statistic] =>
         (uint)statistic < Count ? values[(int)statistic] : throw new ArgumentOutOfRangeException(nameof(statistic));
 
-    /// <summary>Reads a report: of a figure that comes twice the last counts, and what is no whole entry is no entry.</summary>
+    /// <summary>
+    /// Reads a report: of a figure that comes twice the last counts, and what is no whole entry is no entry.
+    /// </summary>
     internal static BalloonStatistics Read(ReadableSegments source, DateTimeOffset now)
     {
         BalloonStatistics read = new(now);

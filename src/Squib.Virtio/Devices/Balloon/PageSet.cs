@@ -64,8 +64,10 @@ internal sealed class PageSet
 
     private static void Append(List<PageRange> ranges, in PageRange next)
     {
-        if (ranges.Count > 0 && ranges[^1].End == next.First) ranges[^1] = ranges[^1] with { Count = ranges[^1].Count + next.Count };
-        else ranges.Add(next);
+        if (ranges.Count > 0 && ranges[^1].End == next.First)
+            ranges[^1] = ranges[^1] with { Count = ranges[^1].Count + next.Count };
+        else
+            ranges.Add(next);
     }
 
     private static int Word(ulong page) => (int)((page & (ChunkPages - 1)) >> 6);

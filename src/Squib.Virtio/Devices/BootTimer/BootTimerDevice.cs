@@ -5,8 +5,8 @@ namespace Squib.Virtio.Devices.BootTimer;
 
 /// <summary>Tells the guest how long it has been running: microseconds since its kernel got control.</summary>
 /// <remarks>
-/// A virtio device without queues and without a driver: a program reads the 32 bits at offset 0x100 of its registers. An access of
-/// another width or at another offset reads zero, and what is written is ignored.
+/// A virtio device without queues and without a driver: a program reads the 32 bits at offset 0x100 of its registers.
+/// An access of another width or at another offset reads zero, and what is written is ignored.
 /// </remarks>
 public sealed class BootTimerDevice : IVirtioDevice
 {
@@ -36,7 +36,9 @@ public sealed class BootTimerDevice : IVirtioDevice
     /// <inheritdoc/>
     public ConfigSpace Config { get; } = new(new byte[ConfigBytes]);
 
-    /// <summary>The time since the kernel got control in microseconds, 0 before, and 2^32 - 1 from 71 minutes on.</summary>
+    /// <summary>
+    /// The time since the kernel got control in microseconds, 0 before, and 2^32 - 1 from 71 minutes on.
+    /// </summary>
     public uint Microseconds
     {
         get

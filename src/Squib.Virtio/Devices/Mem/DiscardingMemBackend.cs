@@ -8,7 +8,9 @@ public sealed class DiscardingMemBackend : IMemBackend
     private readonly IMemoryReclaimer memory;
 
     /// <summary>Makes a backend.</summary>
-    /// <param name="memory">The owner of the region's memory: as long as the region, and zero where it was not used.</param>
+    /// <param name="memory">
+    /// The owner of the region's memory: as long as the region, and zero where it was not used.
+    /// </param>
     public DiscardingMemBackend(IMemoryReclaimer memory)
     {
         ArgumentNullException.ThrowIfNull(memory);

@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Mem;
 
-/// <summary>The configuration space of a memory device (virtio 1.2, 5.15.4). All fields are the device's to write.</summary>
+/// <summary>
+/// The configuration space of a memory device (virtio 1.2, 5.15.4). All fields are the device's to write.
+/// </summary>
 internal static class MemConfig
 {
     private const int BlockSize = 0;

@@ -5,7 +5,8 @@ namespace Squib.Virtio.Devices.Mem;
 
 /// <summary>Memory that is plugged and unplugged block by block while the guest runs (virtio 1.2, 5.15).</summary>
 /// <remarks>
-/// All members may be called by any thread. What is plugged stays so over resets of the device; what resets the machine calls
+/// All members may be called by any thread. What is plugged stays so over resets of the device; what resets the
+/// machine calls
 /// <see cref="UnplugAll"/>.
 /// </remarks>
 public sealed class MemDevice : IVirtioDevice
@@ -66,7 +67,9 @@ public sealed class MemDevice : IVirtioDevice
         Interlocked.Read(ref malformed));
 
     /// <summary>Asks the driver to plug more, or to unplug some, and tells it at once.</summary>
-    /// <param name="bytes">How much shall be plugged in all: a multiple of the block size, no more than the region.</param>
+    /// <param name="bytes">
+    /// How much shall be plugged in all: a multiple of the block size, no more than the region.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">It is not; nothing changes.</exception>
     public void SetRequested(long bytes)
     {

@@ -4,13 +4,19 @@ namespace Squib.Virtio.Devices.Mem;
 public sealed record MemOptions
 {
     /// <summary>The guest-physical address of the region, a multiple of <see cref="BlockBytes"/>.</summary>
-    /// <remarks>Linux on arm64 uses blocks of 128 MiB, aligned; a region that is not so aligned loses its ends.</remarks>
+    /// <remarks>
+    /// Linux on arm64 uses blocks of 128 MiB, aligned; a region that is not so aligned loses its ends.
+    /// </remarks>
     public required ulong Address { get; init; }
 
-    /// <summary>The length of the region in bytes, a multiple of <see cref="BlockBytes"/>: the most memory there can be.</summary>
+    /// <summary>
+    /// The length of the region in bytes, a multiple of <see cref="BlockBytes"/>: the most memory there can be.
+    /// </summary>
     public required long RegionBytes { get; init; }
 
-    /// <summary>How much of it the driver shall plug at first, in bytes, a multiple of <see cref="BlockBytes"/>.</summary>
+    /// <summary>
+    /// How much of it the driver shall plug at first, in bytes, a multiple of <see cref="BlockBytes"/>.
+    /// </summary>
     public long RequestedBytes { get; init; }
 
     /// <summary>The size of what is plugged and unplugged, in bytes: a power of two from 4096 on.</summary>
@@ -19,7 +25,9 @@ public sealed record MemOptions
     /// <summary>The proximity domain of the memory; null offers no ACPI_PXM.</summary>
     public ushort? Node { get; init; }
 
-    /// <summary>Whether to ask drivers not to touch unplugged memory; one that does not accept it is served all the same.</summary>
+    /// <summary>
+    /// Whether to ask drivers not to touch unplugged memory; one that does not accept it is served all the same.
+    /// </summary>
     public bool UnpluggedInaccessible { get; init; } = true;
 
     /// <summary>The largest size of the queue.</summary>
@@ -33,13 +41,22 @@ public sealed record MemOptions
     internal void Validate()
     {
         if (BlockBytes < 4096 || !long.IsPow2(BlockBytes))
-            throw new ArgumentException($"A block of {BlockBytes} bytes is no power of two from 4096 on.", nameof(BlockBytes));
+        {
+            throw new ArgumentException(
+                $"A block of {BlockBytes} bytes is no power of two from 4096 on.", nameof(BlockBytes));
+        }
+
         if (Address % (ulong)BlockBytes != 0)
-            throw new ArgumentException($"0x{Address:x} is not a multiple of the block size, {BlockBytes}.", nameof(Address));
+        {
+            throw new ArgumentException(
+                $"0x{Address:x} is not a multiple of the block size, {BlockBytes}.", nameof(Address));
+        }
+
         if (RegionBytes <= 0 || RegionBytes % BlockBytes != 0 || (ulong)RegionBytes - 1 > ulong.MaxValue - Address)
         {
             throw new ArgumentException(
-                $"A region of {RegionBytes} bytes at 0x{Address:x} is not whole blocks of {BlockBytes}.", nameof(RegionBytes));
+                $"A region of {RegionBytes} bytes at 0x{Address:x} is not whole blocks of {BlockBytes}.",
+                nameof(RegionBytes));
         }
 
         if (RegionBytes / BlockBytes > int.MaxValue)

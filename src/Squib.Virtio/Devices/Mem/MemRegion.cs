@@ -94,17 +94,19 @@ internal sealed class MemRegion
             for (int i = 0; i < runs.Count; i++)
             {
                 if (TryUnplug(runs[i].First, runs[i].Count)) continue;
-                // The backend has undone the last run; those before it become what the driver still believes them to be.
+                // The backend has undone the last run; those before it become what the driver still believes them to
+                // be.
                 for (int k = 0; k < i; k++)
                 {
-                    if (!TryPlug(runs[k].First, runs[k].Count)) blocks.Set(runs[k].First, runs[k].Count, isPlugged: false);
+                    (int first, int count) = runs[k];
+                    if (!TryPlug(first, count)) blocks.Set(first, count, isPlugged: false);
                 }
 
                 Publish(tells: false);
                 return MemResponseType.Busy;
             }
 
-            foreach ((int first, int count) in runs) blocks.Set(first, count, isPlugged: false);
+            foreach ((int First, int Count) run in runs) blocks.Set(run.First, run.Count, isPlugged: false);
             usable = UsableFor(requested);
             Publish(tells: false);
             return MemResponseType.Ack;
@@ -138,7 +140,8 @@ internal sealed class MemRegion
         ulong block = (ulong)options.BlockBytes;
         ulong offset = request.Address - options.Address;
         ulong length = request.Blocks * block;
-        // Below the region the offset wraps and is far beyond its end; the subtraction does not wrap after that comparison.
+        // Below the region the offset wraps and is far beyond its end; the subtraction does not wrap after that
+        // comparison.
         bool valid = request.Address % block == 0 && request.Blocks != 0
             && offset < (ulong)usable && length <= (ulong)usable - offset;
         first = valid ? (int)(offset / block) : 0;

@@ -4,10 +4,13 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Pmem;
 
-/// <summary>Persistent memory: guest memory that a backend keeps, and requests to flush it (virtio 1.2, 5.19).</summary>
+/// <summary>
+/// Persistent memory: guest memory that a backend keeps, and requests to flush it (virtio 1.2, 5.19).
+/// </summary>
 /// <remarks>
-/// The memory itself is a region of the guest's memory that the machine has at the same address. A flush does not keep the vCPU: the
-/// request is answered when the backend is done, and one flush serves all requests that came before it began.
+/// The memory itself is a region of the guest's memory that the machine has at the same address. A flush does not
+/// keep the vCPU: the request is answered when the backend is done, and one flush serves all requests that came
+/// before it began.
 /// </remarks>
 public sealed class PmemDevice : IVirtioDevice
 {
@@ -129,7 +132,10 @@ public sealed class PmemDevice : IVirtioDevice
         }
     }
 
-    /// <summary>Flushes as long as requests wait. Those that come during a flush may be about later writes, and wait for the next.</summary>
+    /// <summary>
+    /// Flushes as long as requests wait. Those that come during a flush may be about later writes, and wait for the
+    /// next.
+    /// </summary>
     private async Task FlushAsync(Virtqueue queue, CancellationToken reset)
     {
         while (true)

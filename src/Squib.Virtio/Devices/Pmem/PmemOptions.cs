@@ -21,9 +21,14 @@ public sealed record PmemOptions
     /// <summary>Refuses what cannot be offered.</summary>
     internal void Validate()
     {
-        if (Address % Alignment != 0) throw new ArgumentException($"0x{Address:x} is not a multiple of 2 MiB.", nameof(Address));
+        if (Address % Alignment != 0)
+            throw new ArgumentException($"0x{Address:x} is not a multiple of 2 MiB.", nameof(Address));
         if (Length <= 0 || Length % Alignment != 0 || (ulong)Length - 1 > ulong.MaxValue - Address)
-            throw new ArgumentException($"{Length} bytes at 0x{Address:x} are not a multiple of 2 MiB.", nameof(Length));
+        {
+            throw new ArgumentException(
+                $"{Length} bytes at 0x{Address:x} are not a multiple of 2 MiB.", nameof(Length));
+        }
+
         ArgumentOutOfRangeException.ThrowIfZero(QueueSize);
     }
 }

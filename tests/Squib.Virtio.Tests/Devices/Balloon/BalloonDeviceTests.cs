@@ -26,7 +26,8 @@ public sealed class BalloonDeviceTests
         Assert.Equal(0, guest.FirstByteOf(FreePage + 8));
         Assert.Equal(0xaa, guest.FirstByteOf(FreePage + 8 + (uint)count));
         Assert.Equal(count * 4096L, guest.Device.InflatedBytes);
-        Assert.Equal((count, count * 4096L), (guest.Device.Counters.InflatedPages, guest.Device.Counters.DiscardedBytes));
+        BalloonCounters counters = guest.Device.Counters;
+        Assert.Equal((count, count * 4096L), (counters.InflatedPages, counters.DiscardedBytes));
         Do(guest.Deflate, Pages(Run(FreePage + 8, count)));
         Assert.Equal(0, guest.Device.InflatedBytes);
         Assert.Equal(count, guest.Device.Counters.DeflatedPages);
@@ -164,7 +165,8 @@ public sealed class BalloonDeviceTests
         Assert.Equal(4, guest.Device.Config.RefusedWrites);
     }
 
-    // Linux' MMIO transport numbers the queues that it uses one after the other; the specification numbers them by function.
+    // Linux' MMIO transport numbers the queues that it uses one after the other; the specification numbers them by
+    // function.
     [Theory]
     [InlineData(BalloonFeature.PageReporting, 4, new[] { 0, 1, 2 })]
     [InlineData(BalloonFeature.PageReporting, 4, new[] { 0, 1, 4 })]
@@ -246,10 +248,13 @@ public sealed class BalloonDeviceTests
         BalloonDevice device = new([], none);
         Assert.Equal(0UL, device.Features);
         Assert.Throws<InvalidOperationException>(() => device.SetStatisticsInterval(TimeSpan.FromSeconds(1)));
-        Assert.Throws<InvalidOperationException>(() => { _ = device.ReadStatisticsAsync(TestContext.Current.CancellationToken); });
+        CancellationToken cancel = TestContext.Current.CancellationToken;
+        Assert.Throws<InvalidOperationException>(() => { _ = device.ReadStatisticsAsync(cancel); });
         Assert.Throws<InvalidOperationException>(() => { _ = device.StartHinting(); });
-        Assert.Throws<ArgumentException>(() => new BalloonDevice([], none with { StatisticsInterval = TimeSpan.FromSeconds(1) }));
+        BalloonOptions polls = none with { StatisticsInterval = TimeSpan.FromSeconds(1) };
+        Assert.Throws<ArgumentException>(() => new BalloonDevice([], polls));
         Assert.Throws<ArgumentOutOfRangeException>(() => new BalloonDevice([], new() { QueueSize = 0 }));
-        Assert.Throws<ArgumentException>("memory", () => new BalloonDevice([new(4096, new SpyReclaimer(new byte[65_536], 65_536))]));
+        SpyReclaimer large = new(new byte[65_536], pageBytes: 65_536);
+        Assert.Throws<ArgumentException>("memory", () => new BalloonDevice([new(4096, large)]));
     }
 }

@@ -63,9 +63,11 @@ internal sealed class BalloonGuest
         return bytes;
     }
 
-    internal static IEnumerable<uint> Run(uint first, int count) => Enumerable.Range(0, count).Select(i => first + (uint)i);
+    internal static IEnumerable<uint> Run(uint first, int count) =>
+        Enumerable.Range(0, count).Select(i => first + (uint)i);
 
-    internal static DriverSegment Writable(uint page, uint count) => new((ulong)page * 4096, count * 4096, IsWritable: true);
+    internal static DriverSegment Writable(uint page, uint count) =>
+        new((ulong)page * 4096, count * 4096, IsWritable: true);
 
     /// <summary>Sends one buffer and expects it back with length 0.</summary>
     internal static void Do(DriverQueue queue, params byte[][] elements)

@@ -211,7 +211,8 @@ public sealed class HostileMemTests
     [Fact]
     public void Malformed_chains_are_passed_over()
     {
-        guest.Queue.Add([new DriverSegment(0x1000, 24, IsWritable: false), new DriverSegment(0x2000, 10, IsWritable: true)]);
+        DriverSegment outside = new(0x1000, 24, IsWritable: false);
+        guest.Queue.Add([outside, new DriverSegment(0x2000, 10, IsWritable: true)]);
         guest.Queue.Kick();
         Assert.Equal(0u, Assert.Single(guest.Queue.Reap()).Length);
         Assert.Equal(Ack, guest.Do(Plug, At(0), 1));

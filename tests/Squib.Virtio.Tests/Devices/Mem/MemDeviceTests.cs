@@ -40,7 +40,7 @@ public sealed class MemDeviceTests
     [Trait("Row", "MEM-07")]
     public void The_configuration_space_tells_sizes_in_blocks()
     {
-        long[] fields = [guest.ReadConfig(0), guest.ReadConfig(16), guest.ReadConfig(24), guest.ReadConfig(32), guest.ReadConfig(40), guest.ReadConfig(48)];
+        long[] fields = [.. new[] { 0, 16, 24, 32, 40, 48 }.Select(guest.ReadConfig)];
         Assert.Equal([BlockBytes, (long)Start, Region, 512 << 20, 0, Requested], fields);
         Assert.All(fields, value => Assert.Equal(0, value % BlockBytes));
         Assert.Equal(new byte[8], guest.Driver.ReadConfig(8, 8));
@@ -177,7 +177,13 @@ public sealed class MemDeviceTests
         byte[] memory = new byte[8 * 4096];
         SpyReclaimer owner = new(memory);
         const ulong Base = 0x1_0000_0000;
-        MemDevice device = new(new DiscardingMemBackend(owner), new() { Address = Base, RegionBytes = memory.Length, RequestedBytes = memory.Length, BlockBytes = 4096 });
+        MemDevice device = new(new DiscardingMemBackend(owner), new()
+        {
+            Address = Base,
+            RegionBytes = memory.Length,
+            RequestedBytes = memory.Length,
+            BlockBytes = 4096,
+        });
         Squib.Virtio.Memory.GuestMemory all = new(new(0x8000_0000, new byte[1 << 20]), new(Base, memory));
         (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: all);
         DriverQueue queue = driver.Start()!;
@@ -206,7 +212,8 @@ public sealed class MemDeviceTests
         Refuse("Address", Options with { Address = Start + 4096 });
         Refuse("RegionBytes", Options with { RegionBytes = 0 });
         Refuse("RegionBytes", Options with { RegionBytes = Region + 1 });
-        Refuse("RegionBytes", Options with { Address = ulong.MaxValue - (ulong)BlockBytes + 1, RegionBytes = 2 * BlockBytes });
+        ulong last = ulong.MaxValue - (ulong)BlockBytes + 1;
+        Refuse("RegionBytes", Options with { Address = last, RegionBytes = 2 * BlockBytes });
         Refuse("RequestedBytes", Options with { RequestedBytes = Region + BlockBytes });
         Refuse("QueueSize", Options with { QueueSize = 0 });
         Assert.Throws<ArgumentOutOfRangeException>("offset", () => guest.Device.StateOf(1, BlockBytes));
@@ -215,6 +222,7 @@ public sealed class MemDeviceTests
         Assert.Throws<ArgumentOutOfRangeException>("length", () => guest.Device.StateOf(BlockBytes, Region));
 
         static void Refuse(string name, MemOptions options) =>
-            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => new MemDevice(new SpyMemBackend(BlockBytes), options)).ParamName);
+            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(
+                () => new MemDevice(new SpyMemBackend(BlockBytes), options)).ParamName);
     }
 }

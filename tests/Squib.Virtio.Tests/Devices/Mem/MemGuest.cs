@@ -7,7 +7,8 @@ using Xunit;
 namespace Squib.Virtio.Tests.Devices.Mem;
 
 /// <summary>
-/// The driver's side of a memory device: a region of 1 GiB at 0x1_0000_0000 in blocks of 2 MiB, of which 256 MiB are requested.
+/// The driver's side of a memory device: a region of 1 GiB at 0x1_0000_0000 in blocks of 2 MiB, of which 256 MiB are
+/// requested.
 /// </summary>
 internal sealed class MemGuest
 {
@@ -68,7 +69,8 @@ internal sealed class MemGuest
         UsedBuffer used = Assert.Single(Queue.Reap());
         Assert.Equal(10u, used.Length);
         Assert.Equal(new byte[6], used.Written[2..8]);
-        return (BinaryPrimitives.ReadUInt16LittleEndian(used.Written), BinaryPrimitives.ReadUInt16LittleEndian(used.Written.AsSpan(8)));
+        ReadOnlySpan<byte> answer = used.Written;
+        return (BinaryPrimitives.ReadUInt16LittleEndian(answer), BinaryPrimitives.ReadUInt16LittleEndian(answer[8..]));
     }
 
     /// <summary>Asks for the state of blocks, which must be answered.</summary>
@@ -89,7 +91,10 @@ internal sealed class MemGuest
         Assert.Equal(all.Length * BlockBytes, Device.PluggedBytes);
         Assert.Equal(all.Length * BlockBytes, ReadConfig(40));
         for (long block = 0; block < 256; block++)
-            Assert.Equal(all.Contains(block) ? MemBlockState.Plugged : MemBlockState.Unplugged, Device.StateOf(block * BlockBytes, BlockBytes));
+        {
+            MemBlockState expected = all.Contains(block) ? MemBlockState.Plugged : MemBlockState.Unplugged;
+            Assert.Equal(expected, Device.StateOf(block * BlockBytes, BlockBytes));
+        }
     }
 
     internal static IEnumerable<long> Run(long first, int count) => Enumerable.Range(0, count).Select(i => first + i);

@@ -239,7 +239,8 @@ public sealed class PmemDeviceTests
     }
 
     private (long Start, long Length) ReadConfig() =>
-        (BinaryPrimitives.ReadInt64LittleEndian(driver.ReadConfig(0, 8)), BinaryPrimitives.ReadInt64LittleEndian(driver.ReadConfig(8, 8)));
+        (BinaryPrimitives.ReadInt64LittleEndian(driver.ReadConfig(0, 8)),
+            BinaryPrimitives.ReadInt64LittleEndian(driver.ReadConfig(8, 8)));
 
     private (ulong Address, ulong Length) ReadShared(uint id)
     {
