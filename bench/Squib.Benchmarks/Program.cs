@@ -2,6 +2,7 @@ using Squib.Benchmarks;
 using Squib.Benchmarks.Block;
 using Squib.Benchmarks.Boot;
 using Squib.Benchmarks.Ring;
+using Squib.Benchmarks.Vsock;
 
 bool quick = args.Contains("--quick");
 switch (args.FirstOrDefault())
@@ -20,6 +21,10 @@ switch (args.FirstOrDefault())
     case "block":
         BlockBenchmark.Run(quick);
         return 0;
+    case "vsock":
+        List<string> sockets = VsockBenchmark.Run(quick);
+        if (!quick) Report.Write("vsock", sockets);
+        return 0;
     case "ring-one":
         using (RingRun run = new(args[1] == "packed", 1))
         {
@@ -29,6 +34,6 @@ switch (args.FirstOrDefault())
 
         return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|vsock [--quick]");
         return 2;
 }
