@@ -1,6 +1,7 @@
 using Squib.Benchmarks;
 using Squib.Benchmarks.Block;
 using Squib.Benchmarks.Boot;
+using Squib.Benchmarks.Net;
 using Squib.Benchmarks.Ring;
 using Squib.Benchmarks.Vsock;
 
@@ -21,6 +22,9 @@ switch (args.FirstOrDefault())
     case "block":
         BlockBenchmark.Run(quick);
         return 0;
+    case "net":
+        NetBenchmark.Run(quick);
+        return 0;
     case "vsock":
         List<string> sockets = VsockBenchmark.Run(quick);
         if (!quick) Report.Write("vsock", sockets);
@@ -34,6 +38,6 @@ switch (args.FirstOrDefault())
 
         return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|vsock [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|net|vsock [--quick]");
         return 2;
 }

@@ -29,8 +29,8 @@ internal sealed record HostStreams
         ErrorIsTerminal = !Console.IsErrorRedirected,
     };
 
-    // On a Unix terminal the console's own streams edit lines and send escape sequences of their own; the guest is to have the
-    // terminal to itself. Elsewhere they are right: they share the file's position with other processes.
+    // On a Unix terminal the console's own streams edit lines and send escape sequences of their own; the guest is to
+    // have the terminal to itself. Elsewhere they are right: they share the file's position with other processes.
     private static Stream Open(int descriptor, FileAccess access, bool redirected, Func<Stream> ofConsole) =>
         redirected || OperatingSystem.IsWindows()
             ? ofConsole()

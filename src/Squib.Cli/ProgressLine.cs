@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Squib.Cli;
 
-/// <summary>Says how far a long step is: one line that is rewritten on a terminal, one line per step elsewhere.</summary>
+/// <summary>
+/// Says how far a long step is: one line that is rewritten on a terminal, one line per step elsewhere.
+/// </summary>
 /// <param name="output">Where to.</param>
 /// <param name="rewrite">Whether a carriage return goes back to the start of the line there.</param>
 internal sealed class ProgressLine(TextWriter output, bool rewrite)

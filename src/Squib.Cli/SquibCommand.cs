@@ -37,13 +37,20 @@ internal static class SquibCommand
         }
     }
 
-    /// <summary>The most telling of the parser's complaints: an unknown word before what is missing because of it.</summary>
+    /// <summary>
+    /// The most telling of the parser's complaints: an unknown word before what is missing because of it.
+    /// </summary>
     private static string Describe(ParseResult result)
     {
         string? unknown = result.UnmatchedTokens.Count > 0 ? result.UnmatchedTokens[0] : null;
-        string where = result.CommandResult.Command is RootCommand ? "squib" : $"squib {result.CommandResult.Command.Name}";
+        Command command = result.CommandResult.Command;
+        string where = command is RootCommand ? "squib" : $"squib {command.Name}";
         if (unknown is not null)
-            return $"'{unknown}' is not {(unknown.StartsWith('-') ? "an option" : "a command or argument")} of {where}.";
+        {
+            string kind = unknown.StartsWith('-') ? "an option" : "a command or argument";
+            return $"'{unknown}' is not {kind} of {where}.";
+        }
+
         return $"{UserErrorException.OneLine(result.Errors[0].Message).TrimEnd('.')}; see {where} --help.";
     }
 

@@ -20,8 +20,20 @@ internal static partial class Libc
     public const int FallocatePunchHole = 0x02;
     public const int FallocateZeroRange = 0x10;
 
+    public const int OpenReadWrite = 0x02;
+    public const int OpenNonBlocking = 0x800;
+    public const int OpenCloseOnExec = 0x80000;
+
+    public const int ErrorNotPermitted = 1;
+    public const int ErrorNoEntry = 2;
     public const int ErrorInterrupted = 4;
+    public const int ErrorAgain = 11;
+    public const int ErrorAccess = 13;
+    public const int ErrorBusy = 16;
+    public const int ErrorNoDevice = 19;
+    public const int ErrorInvalid = 22;
     public const int ErrorNoSystemCall = 38;
+    public const int ErrorBadDescriptorState = 77;
     public const int ErrorNotSupported = 95;
 
     public const nuint GetWindowSize = 0x5413;
@@ -66,4 +78,38 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(SafeFileHandle file, Span<byte> destination, nint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(SafeFileHandle file, ReadOnlySpan<byte> source, nint count);
+
+    [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
+    public static unsafe partial nint WriteVector(SafeFileHandle file, IoVector* pieces, int count);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Control(SafeFileHandle file, nuint request, Span<byte> argument);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Control(SafeFileHandle file, nuint request, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
+    public static partial int CreateWatcher(int flags);
+
+    [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
+    public static partial int ControlWatcher(int watcher, int operation, SafeFileHandle file, ReadOnlySpan<byte> request);
+
+    [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
+    public static partial int WaitForEvents(int watcher, Span<byte> events, int count, int milliseconds);
+
+    /// <summary>A piece of memory for <see cref="WriteVector"/>; SAFETY: the caller keeps the memory in its place.</summary>
+    internal unsafe struct IoVector
+    {
+        public byte* Address;
+        public nuint Length;
+    }
 }

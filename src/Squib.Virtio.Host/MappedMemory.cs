@@ -3,10 +3,13 @@ using Squib.Virtio.Devices.Balloon;
 
 namespace Squib.Virtio.Host;
 
-/// <summary>Anonymous host memory for a guest's RAM: zero at first, backed by pages only where it was touched.</summary>
+/// <summary>
+/// Anonymous host memory for a guest's RAM: zero at first, backed by pages only where it was touched.
+/// </summary>
 /// <remarks>
-/// On Linux one private mapping without a swap reservation, whose pages <see cref="TryDiscard"/> can give back; elsewhere
-/// memory of the C library, for which discarding means writing zeroes. Do not dispose it while anything uses a piece.
+/// On Linux one private mapping without a swap reservation, whose pages <see cref="TryDiscard"/> can give back;
+/// elsewhere memory of the C library, for which discarding means writing zeroes. Do not dispose it while anything uses
+/// a piece.
 /// </remarks>
 public sealed class MappedMemory : IMemoryReclaimer, IDisposable
 {
@@ -42,13 +45,17 @@ public sealed class MappedMemory : IMemoryReclaimer, IDisposable
     /// <summary>The size of a page of the host, in bytes.</summary>
     public int PageBytes => Environment.SystemPageSize;
 
-    /// <summary>The memory in order, as pieces of <see cref="MaxPieceBytes"/> of which the last may be shorter.</summary>
+    /// <summary>
+    /// The memory in order, as pieces of <see cref="MaxPieceBytes"/> of which the last may be shorter.
+    /// </summary>
     public IReadOnlyList<Memory<byte>> Pieces { get; }
 
     /// <summary>Gives the pages of a range back to the host; they read as zero afterwards.</summary>
     /// <param name="offset">The first byte, a multiple of the host's page size.</param>
     /// <param name="length">The number of bytes, a multiple of the host's page size.</param>
-    /// <returns>Whether the host took them back; if not, the bytes are zero all the same or, where unaligned, unchanged.</returns>
+    /// <returns>
+    /// Whether the host took them back; if not, the bytes are zero all the same or, where unaligned, unchanged.
+    /// </returns>
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie in this memory.</exception>
     public bool TryDiscard(long offset, long length)
     {
@@ -84,8 +91,8 @@ public sealed class MappedMemory : IMemoryReclaimer, IDisposable
         nint address = Libc.Map(0, (nuint)bytes, Libc.ProtRead | Libc.ProtWrite, Flags, -1, 0);
         if (address == -1) throw NotEnough(bytes, Marshal.GetLastPInvokeErrorMessage());
 
-        // A guest touches most of its RAM, and the emulated CPU reaches it by random addresses: fewer, larger pages cost
-        // fewer faults and TLB misses. A host without huge pages refuses, which changes nothing.
+        // A guest touches most of its RAM, and the emulated CPU reaches it by random addresses: fewer, larger pages
+        // cost fewer faults and TLB misses. A host without huge pages refuses, which changes nothing.
         _ = Libc.Advise(address, (nuint)bytes, Libc.MadviseHugePage);
         return address;
     }

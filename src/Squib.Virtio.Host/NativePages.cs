@@ -4,9 +4,9 @@ namespace Squib.Virtio.Host;
 
 /// <summary>Lends a piece of unmanaged memory as <see cref="Memory{T}"/>.</summary>
 /// <remarks>
-/// SAFETY: the pointer and the length come from <see cref="MappedMemory"/>, which keeps the pages mapped until it forgets the
-/// address here, so that every span made before covers mapped bytes only. The owner must not release the pages while a span
-/// is in use.
+/// SAFETY: the pointer and the length come from <see cref="MappedMemory"/>, which keeps the pages mapped until it
+/// forgets the address here, so that every span made before covers mapped bytes only. The owner must not release the
+/// pages while a span is in use.
 /// </remarks>
 internal sealed unsafe class NativePages(nint address, int length) : MemoryManager<byte>
 {

@@ -14,6 +14,11 @@ public static class Passt
     /// <summary>How long passt may take until it serves.</summary>
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whether the program is found on the path.</summary>
+    public static bool IsInstalled =>
+        OperatingSystem.IsLinux()
+        && (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "passt")));
+
     /// <summary>Starts passt.</summary>
     /// <param name="mtu">The MTU to tell the guest in bytes, or null for passt's choice.</param>
     /// <param name="arguments">More of passt's own options.</param>

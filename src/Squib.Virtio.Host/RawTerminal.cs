@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Squib.Virtio.Host;
 
-/// <summary>Puts the terminal on standard input into raw mode, so that every key goes to the guest as it is typed.</summary>
+/// <summary>
+/// Puts the terminal on standard input into raw mode, so that every key goes to the guest as it is typed.
+/// </summary>
 /// <remarks>
 /// The former mode comes back with <see cref="Dispose"/>, and also when the process ends by a signal, an exit or an
 /// unhandled exception. Where standard input is no terminal, or on Windows, nothing changes.

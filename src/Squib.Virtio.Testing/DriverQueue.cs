@@ -58,7 +58,7 @@ public abstract class DriverQueue
     {
         ushort id = Place(segments, indirect);
         inFlight.Add(id, segments.ToArray());
-        order.Enqueue(id);
+        if (Has(VirtioFeature.InOrder)) order.Enqueue(id);
         return id;
     }
 
@@ -178,8 +178,7 @@ public abstract class DriverQueue
     private UsedBuffer Retire(ushort id, uint length)
     {
         inFlight.Remove(id, out DriverSegment[]? segments);
-        if (Has(VirtioFeature.InOrder) || order.Peek() == id) order.Dequeue();
-        else RemoveFromOrder(id);
+        if (Has(VirtioFeature.InOrder)) order.Dequeue();
         List<byte> written = [];
         foreach (DriverSegment segment in segments!.Where(s => s.IsWritable))
         {
@@ -195,14 +194,5 @@ public abstract class DriverQueue
 
         Release(id);
         return new(id, length, segments!) { Written = [.. written] };
-    }
-
-    private void RemoveFromOrder(ushort id)
-    {
-        for (int i = order.Count; i > 0; i--)
-        {
-            ushort other = order.Dequeue();
-            if (other != id) order.Enqueue(other);
-        }
     }
 }

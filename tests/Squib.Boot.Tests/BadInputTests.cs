@@ -49,7 +49,8 @@ public sealed class BadInputTests : IDisposable
         byte[] elf = new byte[512];
         "\u007fELF\u0002\u0001\u0001"u8.CopyTo(elf);
         AssertRefused("ELF", "boot", "--kernel", folder.Write("vmlinux", elf));
-        AssertRefused("not an arm64 Image", "boot", "--kernel", folder.Write("text", "#!/bin/sh\necho hello\n"u8.ToArray()));
+        string text = folder.Write("text", "#!/bin/sh\necho hello\n"u8.ToArray());
+        AssertRefused("not an arm64 Image", "boot", "--kernel", text);
     }
 
     [Fact]
@@ -89,7 +90,8 @@ public sealed class BadInputTests : IDisposable
 
     [Fact]
     public void A_drive_with_a_broken_sector_is_refused() =>
-        AssertDriveRefused("has 1000 bytes, which is not a multiple of 512", $"file={folder.Write("disk.img", new byte[1000])}");
+        AssertDriveRefused(
+            "has 1000 bytes, which is not a multiple of 512", $"file={folder.Write("disk.img", new byte[1000])}");
 
     [Fact]
     public void A_read_only_drive_is_refused_without_ro()

@@ -3,7 +3,9 @@ using Squib.Cli.Guest;
 
 namespace Squib.Boot.Tests;
 
-/// <summary>Debian's kernels from the user's cache, with squib's initial file system, as files to boot by hand.</summary>
+/// <summary>
+/// Debian's kernels from the user's cache, with squib's initial file system, as files to boot by hand.
+/// </summary>
 public sealed class FetchedGuest : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -18,7 +20,8 @@ public sealed class FetchedGuest : IDisposable
             {
                 HostTool.Require("apt-get");
                 HostTool.Require("dpkg-deb");
-                CachedGuest guest = new GuestCache(GuestCache.DefaultFolder, new ProgressLine(TextWriter.Null, false)).Get(flavour);
+                GuestCache cache = new(GuestCache.DefaultFolder, new ProgressLine(TextWriter.Null, false));
+                CachedGuest guest = cache.Get(flavour);
                 files = (guest.KernelPath, folder.Write($"{flavour.Name}.cpio", Initramfs.Build(guest)));
                 fetched[flavour] = files;
             }

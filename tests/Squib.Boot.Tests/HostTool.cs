@@ -19,7 +19,11 @@ internal static class HostTool
 
     public static async Task<(int ExitCode, string Output)> RunAsync(string name, params string[] arguments)
     {
-        ProcessStartInfo start = new(Require(name), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(Require(name), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();

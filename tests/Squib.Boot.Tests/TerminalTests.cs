@@ -12,7 +12,7 @@ public sealed class TerminalTests(FetchedGuest guest) : IClassFixture<FetchedGue
 
     public void Dispose() => folder.Dispose();
 
-    [Fact]
+    [Fact(Timeout = 180_000)]
     public async Task Ctrl_C_goes_to_the_guest_and_the_terminal_is_afterwards_as_it_was()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such terminals.");

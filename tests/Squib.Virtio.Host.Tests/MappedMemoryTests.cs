@@ -22,7 +22,8 @@ public sealed class MappedMemoryTests
     public void More_than_a_piece_is_split_at_one_GiB()
     {
         using MappedMemory memory = new((2L * MappedMemory.MaxPieceBytes) + Page);
-        Assert.Equal([MappedMemory.MaxPieceBytes, MappedMemory.MaxPieceBytes, Page], memory.Pieces.Select(piece => piece.Length));
+        int[] expected = [MappedMemory.MaxPieceBytes, MappedMemory.MaxPieceBytes, Page];
+        Assert.Equal(expected, memory.Pieces.Select(piece => piece.Length));
     }
 
     [Fact]

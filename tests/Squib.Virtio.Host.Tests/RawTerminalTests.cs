@@ -7,7 +7,7 @@ public sealed class RawTerminalTests
     [Fact]
     public void Without_a_terminal_nothing_changes()
     {
-        Assert.SkipUnless(Console.IsInputRedirected, "Standard input is a terminal here; the boot tests cover that case.");
+        Assert.SkipUnless(Console.IsInputRedirected, "Standard input is a terminal; the boot tests cover that case.");
         using RawTerminal terminal = RawTerminal.Enter();
         Assert.False(terminal.IsRaw);
     }

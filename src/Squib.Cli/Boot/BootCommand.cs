@@ -50,7 +50,8 @@ internal sealed class BootCommand
 
     private readonly Option<string?> serial = new("--serial")
     {
-        Description = "Where the serial line leads: stdio, file=PATH or off. [default: stdio, unless the console is there]",
+        Description =
+            "Where the serial line leads: stdio, file=PATH or off. [default: stdio, unless the console is there]",
         HelpName = "WHERE",
     };
 

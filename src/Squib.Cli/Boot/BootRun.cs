@@ -94,8 +94,8 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
             assembly.Machine.Stop();
         });
 
-    // A guest that does not read must not keep a user from ending it: what is typed on a terminal is dropped when there is
-    // no room, as a serial line does. A pipe waits, so that a script's input is complete.
+    // A guest that does not read must not keep a user from ending it: what is typed on a terminal is dropped when there
+    // is no room, as a serial line does. A pipe waits, so that a script's input is complete.
     private void Type(byte[] keys, bool isTerminal, MachineAssembly assembly)
     {
         if (options.Serial.Kind == StreamKind.Stdio)

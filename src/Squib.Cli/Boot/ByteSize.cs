@@ -15,7 +15,8 @@ internal static class ByteSize
     {
         string digits = text.TrimEnd();
         int shift = 20;
-        if (digits.Length > 0 && Units.IndexOf(char.ToUpperInvariant(digits[^1]), StringComparison.Ordinal) is >= 0 and var unit)
+        int unit = digits.Length > 0 ? Units.IndexOf(char.ToUpperInvariant(digits[^1]), StringComparison.Ordinal) : -1;
+        if (unit >= 0)
         {
             shift = 10 * (unit + 1);
             digits = digits[..^1];
@@ -23,7 +24,8 @@ internal static class ByteSize
 
         if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long number))
             throw new UserErrorException($"'{text}' is not a size; say, for instance, 512M or 2G.");
-        if (number > long.MaxValue >> shift) throw new UserErrorException($"The size {text} is beyond what a machine can have.");
+        if (number > long.MaxValue >> shift)
+            throw new UserErrorException($"The size {text} is beyond what a machine can have.");
         return number << shift;
     }
 }

@@ -19,7 +19,9 @@ internal sealed record DriveOptions
 
     /// <summary>Reads the text of the option.</summary>
     /// <param name="text">Like <c>file=disk.img,ro,serial=DISK1</c>; two commas in a value stand for one.</param>
-    /// <exception cref="UserErrorException">A key is unknown, given twice or without a value, or there is no file.</exception>
+    /// <exception cref="UserErrorException">
+    /// A key is unknown, given twice or without a value, or there is no file.
+    /// </exception>
     public static DriveOptions Parse(string text)
     {
         string? path = null;
@@ -40,7 +42,8 @@ internal sealed record DriveOptions
                     readOnly = true;
                     break;
                 case "file" or "serial" or "ro":
-                    throw new UserErrorException($"--drive {text}: '{pair[0]}' is given twice or in the wrong form; {Form}");
+                    throw new UserErrorException(
+                        $"--drive {text}: '{pair[0]}' is given twice or in the wrong form; {Form}");
                 default:
                     throw new UserErrorException($"--drive {text}: '{pair[0]}' is not a key of a drive; {Form}");
             }

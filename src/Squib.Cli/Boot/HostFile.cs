@@ -23,10 +23,12 @@ internal static class HostFile
         }
     }
 
-    /// <summary>Opens the image of a disk for this process alone, or for readers alone where the guest only reads.</summary>
+    /// <summary>
+    /// Opens the image of a disk for this process alone, or for readers alone where the guest only reads.
+    /// </summary>
     /// <remarks>
-    /// The lock is advisory: <c>flock(2)</c> on Linux, which .NET takes for <see cref="FileShare"/>. Another squib is refused;
-    /// programs that ask for no lock, such as e2fsck, work as ever.
+    /// The lock is advisory: <c>flock(2)</c> on Linux, which .NET takes for <see cref="FileShare"/>. Another squib is
+    /// refused; programs that ask for no lock, such as e2fsck, work as ever.
     /// </remarks>
     /// <param name="drive">The drive.</param>
     /// <exception cref="UserErrorException">The image cannot be used.</exception>
@@ -36,7 +38,8 @@ internal static class HostFile
         if (File.Exists(path))
         {
             // A pipe or a device has no length of its own; looking before opening also keeps a pipe from blocking us.
-            if (new FileInfo(path).Length == 0) throw new UserErrorException($"The drive {path} is empty or not a regular file.");
+            if (new FileInfo(path).Length == 0)
+                throw new UserErrorException($"The drive {path} is empty or not a regular file.");
             if (!drive.ReadOnly && (File.GetAttributes(path) & FileAttributes.ReadOnly) != 0)
                 throw new UserErrorException($"The drive {path} is read-only; add ,ro to let the guest only read it.");
         }

@@ -16,6 +16,7 @@ internal static class HostNetwork
         {
             return card.Kind switch
             {
+                NetKind.Tap => TapNetBackend.Open(card.Target),
                 NetKind.Socket => StreamNetBackend.Connect(card.Target),
                 _ => new StreamNetBackend(Passt.Start(card.Mtu)),
             };
@@ -30,7 +31,7 @@ internal static class HostNetwork
         }
         catch (IOException error)
         {
-            throw new UserErrorException(error.Message, error);
+            throw card.Kind == NetKind.Passt ? new UserErrorException(error.Message, error) : Refusal(card, error.Message, error);
         }
     }
 

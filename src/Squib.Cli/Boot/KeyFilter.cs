@@ -1,7 +1,9 @@
 namespace Squib.Cli.Boot;
 
 /// <summary>Finds the keys that are meant for squib among those that go to the guest.</summary>
-/// <remarks>Ctrl-A begins such a key: x ends, h shows help, a second Ctrl-A or a sends one Ctrl-A. Others go on with it.</remarks>
+/// <remarks>
+/// Ctrl-A begins such a key: x ends, h shows help, a second Ctrl-A or a sends one Ctrl-A. Others go on with it.
+/// </remarks>
 internal sealed class KeyFilter
 {
     private const byte CtrlA = 1;

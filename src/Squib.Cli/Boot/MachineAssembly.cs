@@ -10,7 +10,9 @@ using ArmMachine = Squib.Machine.Machine;
 
 namespace Squib.Cli.Boot;
 
-/// <summary>A machine with its memory, devices and open files, put together from a plan: the one place that does so.</summary>
+/// <summary>
+/// A machine with its memory, devices and open files, put together from a plan: the one place that does so.
+/// </summary>
 internal sealed class MachineAssembly : IDisposable
 {
     private readonly List<IDisposable> owned = [];
@@ -18,19 +20,22 @@ internal sealed class MachineAssembly : IDisposable
 
     private MachineAssembly(MachinePlan plan)
     {
-        int wanted = plan.Drives.Count + plan.NetCards.Count + (plan.Rng ? 1 : 0) + (plan.Vsock is null ? 0 : 1)
-            + (plan.ConsoleOutput is null ? 0 : 1) + plan.MemoryDevices.Count;
+        int wanted = plan.DeviceCount;
         if (wanted > SlotAllocator.Count)
-            throw new UserErrorException($"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
+        {
+            throw new UserErrorException(
+                $"{wanted} devices are asked for; a machine has slots for {SlotAllocator.Count}.");
+        }
+
         try
         {
-            BlockDevice[] disks = [.. plan.Drives.Select(OpenDisk)];
-            NetDevice[] cards = [.. plan.NetCards.Select(OpenCard)];
+            Disks = [.. plan.Drives.Select(Open)];
+            Cards = [.. plan.NetCards.Select(OpenCard)];
             MemoryDevices = Own(new MemoryDevices(plan.MemoryDevices, Own(ReserveMemory(plan.MemoryBytes))));
             Machine = Own(CreateMachine(plan, MemoryDevices));
-            if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize());
+            if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize() with { MaxPorts = plan.ConsolePorts });
             if (plan.Vsock is not null) Vsock = OpenVsock(plan.Vsock);
-            AttachAll(disks, cards, plan.Rng);
+            AttachAll(plan.Rng);
         }
         catch
         {
@@ -44,6 +49,12 @@ internal sealed class MachineAssembly : IDisposable
 
     /// <summary>Its virtio devices in the order of their slots.</summary>
     public IReadOnlyList<AttachedDevice> Devices => devices;
+
+    /// <summary>The disks, in the order of the plan.</summary>
+    public IReadOnlyList<OpenDisk> Disks { get; }
+
+    /// <summary>The network cards, in the order of the plan.</summary>
+    public IReadOnlyList<NetDevice> Cards { get; }
 
     /// <summary>The guest's memory and the devices that have to do with it.</summary>
     public MemoryDevices MemoryDevices { get; }
@@ -71,7 +82,11 @@ internal sealed class MachineAssembly : IDisposable
     {
         const long Granule = 2 << 20;
         if (bytes <= 0 || bytes % Granule != 0)
-            throw new UserErrorException($"RAM of {bytes} bytes is not possible: the size is a multiple of 2 MiB and not zero.");
+        {
+            throw new UserErrorException(
+                $"RAM of {bytes} bytes is not possible: the size is a multiple of 2 MiB and not zero.");
+        }
+
         try
         {
             return new(bytes);
@@ -106,11 +121,11 @@ internal sealed class MachineAssembly : IDisposable
     private static ConsoleOptions ConsoleSize() =>
         TerminalSize.TryGet(out ushort columns, out ushort rows) ? new() { Columns = columns, Rows = rows } : new();
 
-    private BlockDevice OpenDisk(DriveOptions drive)
+    private OpenDisk Open(DriveOptions drive)
     {
         FileBlockBackend backend = HostFile.OpenImage(drive);
         Own(new AsyncOwned(backend));
-        return new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly });
+        return new(new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly }), backend);
     }
 
     private VsockDevice OpenVsock(GuestSocketOptions vsock)
@@ -137,15 +152,15 @@ internal sealed class MachineAssembly : IDisposable
     }
 
     // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
-    private void AttachAll(BlockDevice[] disks, NetDevice[] cards, bool rng)
+    private void AttachAll(bool rng)
     {
-        if (disks.Length > 0) Attach("block 0", disks[0]);
-        for (int i = 0; i < cards.Length; i++) Attach($"net {i}", cards[i]);
+        if (Disks.Count > 0) Attach("block 0", Disks[0].Device);
+        for (int i = 0; i < Cards.Count; i++) Attach($"net {i}", Cards[i]);
         if (Vsock is not null) Attach("vsock", Vsock);
         if (MemoryDevices.Balloon is { } balloon) Attach("balloon", balloon);
         if (rng) Attach("rng", new RngDevice());
         if (Console is not null) Attach("console", Console);
-        for (int i = 1; i < disks.Length; i++) Attach($"block {i}", disks[i]);
+        for (int i = 1; i < Disks.Count; i++) Attach($"block {i}", Disks[i].Device);
         for (int i = 0; i < MemoryDevices.Pmem.Count; i++) Attach($"pmem {i}", MemoryDevices.Pmem[i]);
         if (MemoryDevices.Mem is { } mem) Attach("mem", mem);
         if (MemoryDevices.BootTimer is { } timer) Attach("boot-timer", timer);

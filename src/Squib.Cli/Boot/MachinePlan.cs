@@ -26,6 +26,9 @@ internal sealed record MachinePlan
     /// <summary>Where a virtio console's output goes; null for no console.</summary>
     public Stream? ConsoleOutput { get; init; }
 
+    /// <summary>The number of ports that the console has room for; with more than one it offers MULTIPORT.</summary>
+    public int ConsolePorts { get; init; } = 1;
+
     /// <summary>The socket device; null for none.</summary>
     public GuestSocketOptions? Vsock { get; init; }
 
@@ -37,4 +40,8 @@ internal sealed record MachinePlan
 
     /// <summary>Where the serial line leads; null discards.</summary>
     public Stream? SerialOutput { get; init; }
+
+    /// <summary>The number of virtio devices.</summary>
+    public int DeviceCount => Drives.Count + NetCards.Count + (Rng ? 1 : 0) + (Vsock is null ? 0 : 1)
+        + (ConsoleOutput is null ? 0 : 1) + MemoryDevices.Count;
 }

@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
 
-/// <summary>A virtio device whose queues are counted over all of its sessions: Linux resets its devices when it powers off.</summary>
+/// <summary>
+/// A virtio device whose queues are counted over all of its sessions: Linux resets its devices when it powers off.
+/// </summary>
 /// <param name="device">The device, which does all the work.</param>
 internal sealed class ObservedDevice(IVirtioDevice device) : IVirtioDevice
 {
@@ -27,7 +29,9 @@ internal sealed class ObservedDevice(IVirtioDevice device) : IVirtioDevice
     /// <inheritdoc/>
     public ConfigSpace Config => device.Config;
 
-    /// <summary>What all sessions so far have seen: notifications of the driver, and requests taken from the queues.</summary>
+    /// <summary>
+    /// What all sessions so far have seen: notifications of the driver, and requests taken from the queues.
+    /// </summary>
     public (long Notifications, long Requests) Counts
     {
         get

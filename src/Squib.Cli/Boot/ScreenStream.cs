@@ -1,6 +1,8 @@
 namespace Squib.Cli.Boot;
 
-/// <summary>The guest's way to standard output: when nobody reads that any more, squib is told and the rest is dropped.</summary>
+/// <summary>
+/// The guest's way to standard output: when nobody reads that any more, squib is told and the rest is dropped.
+/// </summary>
 /// <param name="screen">Standard output.</param>
 internal sealed class ScreenStream(Stream screen) : Stream
 {

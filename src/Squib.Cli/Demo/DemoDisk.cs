@@ -4,13 +4,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Squib.Cli.Demo;
 
-/// <summary>The images of the demo's two disks: what the host puts there and what it expects to find after the run.</summary>
+/// <summary>
+/// The images of the demo's two disks: what the host puts there and what it expects to find after the run.
+/// </summary>
 internal static class DemoDisk
 {
     /// <summary>The size of a sector in bytes.</summary>
     public const int SectorBytes = 512;
 
-    /// <summary>The length of what the guest writes to the scratch disk and reads from the read-only one, in sectors.</summary>
+    /// <summary>
+    /// The length of what the guest writes to the scratch disk and reads from the read-only one, in sectors.
+    /// </summary>
     public const int PatternSectors = 512;
 
     /// <summary>Makes an empty image that occupies no space yet.</summary>
@@ -35,14 +39,15 @@ internal static class DemoDisk
         return Convert.ToHexStringLower(SHA256.HashData(content))[..16];
     }
 
-    /// <summary>Compares an image with what the guest says it has written: at its end, 512 sectors that tell their number.</summary>
+    /// <summary>
+    /// Compares an image with what the guest says it has written: 512 sectors that tell their number.
+    /// </summary>
     /// <param name="path">The file.</param>
+    /// <param name="first">The number of the first of them.</param>
     /// <returns>The number of the first sector that holds something else, or null if all is well.</returns>
-    public static long? FindWrongSector(string path)
+    public static long? FindWrongSector(string path, long first)
     {
         using SafeFileHandle image = File.OpenHandle(path);
-        long sectors = RandomAccess.GetLength(image) / SectorBytes;
-        long first = (sectors / 8 * 8) - PatternSectors;
         byte[] found = new byte[SectorBytes];
         for (long sector = first; sector < first + PatternSectors; sector++)
         {

@@ -5,7 +5,7 @@ namespace Squib.Cli.Demo;
 /// <summary>Sets the demo's rows as a table for a terminal of 110 columns.</summary>
 internal static class DemoTable
 {
-    private static readonly int[] Widths = [8, 54, 34, 6];
+    private static readonly int[] Widths = [10, 52, 34, 6];
 
     /// <summary>Sets the table.</summary>
     /// <param name="rows">The rows in order.</param>

@@ -1,11 +1,16 @@
 namespace Squib.Cli.Demo;
 
-/// <summary>Turns what the guest reported, and what the host finds on the disks afterwards, into the rows of the table.</summary>
+/// <summary>
+/// Turns what the guest reported, and what the host finds on the disks afterwards, into the rows of the table.
+/// </summary>
 /// <param name="results">The guest's results.</param>
 internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
 {
     /// <summary>What a modern driver takes wherever it is offered, and our transport offers always.</summary>
     private static readonly string[] ExpectedFeatures = ["VERSION_1", "EVENT_IDX", "INDIRECT_DESC"];
+
+    // Of what the balloon takes some are pages that the host had never given: they hold no memory to return.
+    private const long LeastReturnedBytes = 16 << 20;
 
     /// <summary>The row of a device of which there is one.</summary>
     /// <param name="device">The guest's name for it.</param>
@@ -14,10 +19,36 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
     /// <summary>The row of the scratch disk.</summary>
     /// <param name="serial">Its serial number.</param>
     /// <param name="image">Its image.</param>
-    public DemoRow JudgeScratch(string serial, string image) => Judge("block", $"serial={serial} ", _ =>
-        DemoDisk.FindWrongSector(image) is { } sector
-            ? (false, $"the host finds something else in sector {sector}")
-            : (true, "the host finds it in the image"));
+    /// <param name="sector">Where the guest wrote.</param>
+    public DemoRow JudgeScratch(string serial, string image, long sector) =>
+        Judge("block", $"serial={serial} ", _ => LookAt(image, sector));
+
+    /// <summary>The row of persistent memory.</summary>
+    /// <param name="file">Its file.</param>
+    /// <param name="sector">Where the guest wrote.</param>
+    public DemoRow JudgePmem(string file, long sector) => Judge("pmem", "", _ => LookAt(file, sector));
+
+    /// <summary>The row of the network card.</summary>
+    /// <param name="sum">The sum of what the guest should have fetched.</param>
+    public DemoRow JudgeDownload(string sum) => Judge("net", "", result =>
+        result.Detail.Contains(sum, StringComparison.Ordinal)
+            ? (true, "the sum is the host's, through passt")
+            : (false, $"the host's sum is {sum}"));
+
+    /// <summary>The row of the balloon.</summary>
+    /// <param name="before">The resident memory of this process before it was inflated, in bytes.</param>
+    /// <param name="inflated">The same while it was inflated.</param>
+    public DemoRow JudgeBalloon(long before, long inflated) => Judge("balloon", "", _ =>
+        (before - inflated >= LeastReturnedBytes, $"the host's resident memory {before >> 20} MiB, inflated {inflated >> 20} MiB"));
+
+    /// <summary>The row of the boot timer, which no driver drives: the guest reads its register.</summary>
+    public DemoRow JudgeTimer()
+    {
+        SelfTestLine? result = results.FirstOrDefault(line => line.Device == "boot-timer");
+        return result is null
+            ? new("boot-timer", "no result from the guest", [], false)
+            : new("boot-timer", result.Detail, [], result.Outcome == "ok");
+    }
 
     /// <summary>The row of the read-only disk.</summary>
     /// <param name="serial">Its serial number.</param>
@@ -27,12 +58,18 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
             ? (true, "the sum is the host's")
             : (false, $"the host's sum is {sum}"));
 
+    private static (bool Ok, string Finding)? LookAt(string image, long sector) =>
+        DemoDisk.FindWrongSector(image, sector) is { } wrong
+            ? (false, $"the host finds something else in sector {wrong}")
+            : (true, "the host finds it in the image");
+
     private DemoRow Judge(string device, string mark, Func<SelfTestLine, (bool Ok, string Finding)?> look)
     {
         SelfTestLine? result = results.FirstOrDefault(line =>
             line.Device == device && line.Detail.Contains(mark, StringComparison.Ordinal));
         if (result is null) return new(device, $"{mark}no result from the guest", [], false);
-        string[] missing = [.. ExpectedFeatures.Except(result.Features)];
+        // Linux' balloon driver never takes INDIRECT_DESC, whoever offers it.
+        string[] missing = [.. ExpectedFeatures.Except(result.Features).Where(name => (device, name) != ("balloon", "INDIRECT_DESC"))];
         if (missing.Length > 0)
             return new(device, $"{result.Detail}; not negotiated: {string.Join(' ', missing)}", result.Features, false);
         (bool ok, string finding) = look(result) ?? (true, "");

@@ -1,6 +1,8 @@
 namespace Squib.Cli.Demo;
 
-/// <summary>One result of the guest's: a line <c>SELFTEST device ok|fail|absent detail; features=NAME,...</c>.</summary>
+/// <summary>
+/// One result of the guest's: a line <c>SELFTEST device ok|fail|absent detail; features=NAME,...</c>.
+/// </summary>
 /// <param name="Device">What was tested, such as <c>block</c>.</param>
 /// <param name="Outcome"><c>ok</c>, <c>fail</c> or <c>absent</c>.</param>
 /// <param name="Detail">What the driver did.</param>

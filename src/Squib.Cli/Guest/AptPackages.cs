@@ -3,10 +3,12 @@ using System.Globalization;
 
 namespace Squib.Cli.Guest;
 
-/// <summary>Debian packages of the arm64 architecture, from the package sources that this host is set up with.</summary>
+/// <summary>
+/// Debian packages of the arm64 architecture, from the package sources that this host is set up with.
+/// </summary>
 /// <remarks>
-/// Lists, state and downloads are kept in a folder of our own: neither root nor arm64 as a foreign architecture is needed,
-/// and the host's own package state is not touched.
+/// Lists, state and downloads are kept in a folder of our own: neither root nor arm64 as a foreign architecture is
+/// needed, and the host's own package state is not touched.
 /// </remarks>
 internal sealed class AptPackages(string folder)
 {

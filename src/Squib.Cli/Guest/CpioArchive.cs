@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Squib.Cli.Guest;
 
-/// <summary>Writes an archive that Linux unpacks as its initial file system: cpio in the "newc" form, not compressed.</summary>
+/// <summary>
+/// Writes an archive that Linux unpacks as its initial file system: cpio in the "newc" form, not compressed.
+/// </summary>
 /// <remarks>Linux, Documentation/driver-api/early-userspace/buffer-format.rst.</remarks>
 internal sealed class CpioArchive
 {
@@ -44,10 +46,11 @@ internal sealed class CpioArchive
         byte[] nameBytes = Encoding.UTF8.GetBytes(name + '\0');
         int links = (mode & 0xF000) == (FolderMode & 0xF000) ? 2 : 1;
 
-        // The magic number, then thirteen fields of eight hexadecimal digits: inode, mode, owner, group, links, time, size,
-        // four device numbers, the length of the name and a checksum that this form does not use.
+        // The magic number, then thirteen fields of eight hexadecimal digits: inode, mode, owner, group, links, time,
+        // size, four device numbers, the length of the name and a checksum that this form does not use.
         int[] fields = [nextInode++, mode, 0, 0, links, 0, content.Length, 0, 0, 0, 0, nameBytes.Length, 0];
-        string header = "070701" + string.Concat(fields.Select(field => field.ToString("X8", CultureInfo.InvariantCulture)));
+        string header = "070701"
+            + string.Concat(fields.Select(field => field.ToString("X8", CultureInfo.InvariantCulture)));
         archive.AddRange(Encoding.ASCII.GetBytes(header));
         archive.AddRange(nameBytes);
         Pad();

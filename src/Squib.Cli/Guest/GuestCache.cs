@@ -4,8 +4,8 @@ namespace Squib.Cli.Guest;
 
 /// <summary>Guests fetched once and kept in a folder of the user's.</summary>
 /// <remarks>
-/// A guest is put together in a temporary folder and moved to its name when it is complete, under a lock: an interrupted
-/// run leaves nothing that a later one would take for a guest.
+/// A guest is put together in a temporary folder and moved to its name when it is complete, under a lock: an
+/// interrupted run leaves nothing that a later one would take for a guest.
 /// </remarks>
 internal sealed class GuestCache(string folder, ProgressLine progress)
 {
@@ -16,7 +16,9 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
 
     private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>The folder that the desktop's rules name for caches: <c>$XDG_CACHE_HOME/squib</c> or <c>~/.cache/squib</c>.</summary>
+    /// <summary>
+    /// The folder that the desktop's rules name for caches: <c>$XDG_CACHE_HOME/squib</c> or <c>~/.cache/squib</c>.
+    /// </summary>
     public static string DefaultFolder
     {
         get
@@ -85,7 +87,8 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
         CachedGuest unfinished = new(Path.Combine(work, "guest"));
         string[] packages = [Download(apt, kernel, work), Download(apt, Userland, work)];
         progress.Show("unpacking the kernel and its modules");
-        foreach (string package in packages) AptPackages.Unpack(package, (name, entry) => Pick(name, entry, unfinished));
+        foreach (string package in packages)
+            AptPackages.Unpack(package, (name, entry) => Pick(name, entry, unfinished));
         Require(unfinished.KernelPath, kernel);
         Require(unfinished.BusyboxPath, Userland);
         unfinished.WriteManifest(packages.Select(path => Path.GetFileName(path)));
@@ -99,7 +102,8 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
 
     private string Download(AptPackages apt, string package, string work)
     {
-        (string? path, string error) = apt.Download(package, work, share => progress.Show($"fetching {package}", share));
+        (string? path, string error) =
+            apt.Download(package, work, share => progress.Show($"fetching {package}", share));
         return path ?? throw new UserErrorException(
             $"apt-get cannot download {package} ({AptPackages.FirstLine(error)}).");
     }
@@ -109,7 +113,8 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
         string why = AptPackages.FirstLine(complaint);
         return new(complaint.Contains("Failed to fetch", StringComparison.Ordinal)
             ? $"apt-get does not reach the package sources of this host ({why})."
-            : $"apt-get finds no package {package} for arm64{(why.Length > 0 ? $" ({why})" : "")}; it is one of Debian's.");
+            : $"apt-get finds no package {package} for arm64{(why.Length > 0 ? $" ({why})" : "")}; "
+                + "it is one of Debian's.");
     }
 
     private static void Pick(string name, TarEntry entry, CachedGuest guest)

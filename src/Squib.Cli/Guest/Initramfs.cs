@@ -1,13 +1,15 @@
 namespace Squib.Cli.Guest;
 
-/// <summary>Builds the initial file system of the self-test guest from what is in the cache and what squib carries.</summary>
+/// <summary>
+/// Builds the initial file system of the self-test guest from what is in the cache and what squib carries.
+/// </summary>
 internal static class Initramfs
 {
     /// <summary>The commands that the guest's scripts use.</summary>
     private const string Applets =
-        "basename cat cmp cut date dd devmem dmesg echo env grep head hexdump ifconfig insmod ip kill ls lsmod mke2fs mkdir "
-        + "mknod mount nc ping poweroff ps readlink reboot rm sed seq setsid sh sha256sum sleep sort stty sync tail test "
-        + "touch tr udhcpc umount uname usleep wc wget";
+        "basename cat cmp cut date dd devmem dmesg echo env grep head hexdump ifconfig insmod ip kill ls "
+        + "lsmod mke2fs mkdir mknod mount nc ping poweroff ps readlink reboot rm sed seq setsid sh sha256sum "
+        + "sleep sort stty sync tail test touch tr udhcpc umount uname usleep wc wget yes";
 
     /// <summary>Builds the archive.</summary>
     /// <param name="guest">The guest that it is for.</param>

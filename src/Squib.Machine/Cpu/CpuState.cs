@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Squib.Machine.Cpu;
 
 /// <summary>The state of one arm64 CPU, in unmanaged memory so that handlers reach it through a pointer.</summary>
@@ -16,8 +18,10 @@ internal unsafe struct CpuState
     /// <summary>The index in <see cref="X"/> that takes results nobody wants (XZR as a destination).</summary>
     public const int Sink = 33;
 
-    /// <summary>X0 to X30, then zero, the stack pointer, and the sink.</summary>
-    public fixed ulong X[34];
+    private const int XCount = 34;
+    private const int VCount = 64;
+    private fixed ulong x[XCount];
+    private fixed ulong v[VCount];
 
     /// <summary>The condition flags as they stand in PSTATE: N bit 31, Z bit 30, C bit 29, V bit 28.</summary>
     public uint Nzcv;
@@ -62,9 +66,6 @@ internal unsafe struct CpuState
     /// <summary>Floating-point status register; the cumulative exception bits and QC.</summary>
     public uint Fpsr;
 
-    /// <summary>V0 to V31, low half first.</summary>
-    public fixed ulong V[64];
-
     /// <summary>The exception level, 0 or 1.</summary>
     public uint El;
 
@@ -106,4 +107,13 @@ internal unsafe struct CpuState
 
     /// <summary>The handle of the <see cref="SoftwareCpu"/> that this is the state of.</summary>
     public nint Owner;
+
+    /// <summary>X0 to X30, then zero, the stack pointer, and the sink.</summary>
+    /// <remarks>
+    /// A pointer is taken from this state as it lies, for the JIT checks a fixed buffer's owner for null.
+    /// </remarks>
+    public readonly ulong* X => (ulong*)Unsafe.AsPointer(ref Unsafe.AsRef(in this));
+
+    /// <summary>V0 to V31, low half first.</summary>
+    public readonly ulong* V => X + XCount;
 }

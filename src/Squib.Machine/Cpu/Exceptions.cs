@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Squib.Machine.Mmu;
 
 namespace Squib.Machine.Cpu;
@@ -18,8 +19,14 @@ internal static unsafe class Exceptions
     internal static Op* Undefined(CpuState* s, Op* op)
     {
         SoftwareCpu.Of(s).ReportUndefined(op->Word, Pc.Of(s, op));
-        return Synchronous(s, Pc.Of(s, op), ExceptionClass.Unknown, 0);
+        return UndefinedAsUsual(s, op);
     }
+
+    /// <summary>Takes the exception of an undefined instruction that programs execute on purpose.</summary>
+    /// <param name="s">The CPU.</param>
+    /// <param name="op">The instruction: one that the guest's kernel emulates.</param>
+    internal static Op* UndefinedAsUsual(CpuState* s, Op* op) =>
+        Synchronous(s, Pc.Of(s, op), ExceptionClass.Unknown, 0);
 
     /// <summary>
     /// Takes the exception of a SIMD or floating-point instruction while CPACR_EL1.FPEN forbids them.
@@ -73,6 +80,7 @@ internal static unsafe class Exceptions
     /// <summary>Takes the exception of a misaligned stack pointer.</summary>
     /// <param name="s">The CPU.</param>
     /// <param name="op">The instruction.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void StackAlignment(CpuState* s, Op* op) =>
         Synchronous(s, Pc.Of(s, op), ExceptionClass.StackAlignment, 0);
 

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Squib.Machine.Cpu.Instructions;
+using static Squib.Machine.Cpu.Instructions.Values;
 
 namespace Squib.Machine.Cpu;
 
@@ -11,111 +13,61 @@ namespace Squib.Machine.Cpu;
 internal static unsafe class Mem
 {
     // SAFETY: a line of a look-aside table is filled only with pages that lie whole in pinned guest RAM and that the
-    // current exception level may access in that way; whatever changes a translation clears the line. An access stays
-    // within the page.
+    // current exception level may access in that way; whatever changes a translation clears the line. What hits a line
+    // stays within its page.
     private const ulong PageMask = ~0xffful;
 
     /// <summary>Loads a byte.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Load8(CpuState* s, Op* op, ulong va, out ulong value)
-    {
-        TlbEntry* line = Line(s->ReadTlb, va);
-        if (line->Tag == (va & PageMask))
-        {
-            value = *(byte*)(va + line->Addend);
-            return true;
-        }
-
-        bool loaded = MemSlow.Load(s, op, va, 1);
-        value = s->Loaded;
-        return loaded;
-    }
+    internal static bool Load8(CpuState* s, Op* op, ulong va, out ulong value) => Load<Byte8>(s, op, va, out value);
 
     /// <summary>Loads 16 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Load16(CpuState* s, Op* op, ulong va, out ulong value)
-    {
-        TlbEntry* line = Line(s->ReadTlb, va);
-        if (line->Tag == ((va + 1) & PageMask))
-        {
-            value = *(ushort*)(va + line->Addend);
-            return true;
-        }
-
-        bool loaded = MemSlow.Load(s, op, va, 2);
-        value = s->Loaded;
-        return loaded;
-    }
+    internal static bool Load16(CpuState* s, Op* op, ulong va, out ulong value) => Load<Half16>(s, op, va, out value);
 
     /// <summary>Loads 32 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Load32(CpuState* s, Op* op, ulong va, out ulong value)
-    {
-        TlbEntry* line = Line(s->ReadTlb, va);
-        if (line->Tag == ((va + 3) & PageMask))
-        {
-            value = *(uint*)(va + line->Addend);
-            return true;
-        }
-
-        bool loaded = MemSlow.Load(s, op, va, 4);
-        value = s->Loaded;
-        return loaded;
-    }
+    internal static bool Load32(CpuState* s, Op* op, ulong va, out ulong value) => Load<Word32>(s, op, va, out value);
 
     /// <summary>Loads 64 bits.</summary>
+    internal static bool Load64(CpuState* s, Op* op, ulong va, out ulong value) => Load<Double64>(s, op, va, out value);
+
+    /// <summary>Stores the low byte of a value.</summary>
+    internal static bool Store8(CpuState* s, Op* op, ulong va, ulong value) => Store<Byte8>(s, op, va, value);
+
+    /// <summary>Stores the low 16 bits of a value.</summary>
+    internal static bool Store16(CpuState* s, Op* op, ulong va, ulong value) => Store<Half16>(s, op, va, value);
+
+    /// <summary>Stores the low 32 bits of a value.</summary>
+    internal static bool Store32(CpuState* s, Op* op, ulong va, ulong value) => Store<Word32>(s, op, va, value);
+
+    /// <summary>Stores 64 bits.</summary>
+    internal static bool Store64(CpuState* s, Op* op, ulong va, ulong value) => Store<Double64>(s, op, va, value);
+
+    /// <summary>Loads an unsigned value.</summary>
+    /// <typeparam name="TValue">Its width.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Load64(CpuState* s, Op* op, ulong va, out ulong value)
+    internal static bool Load<TValue>(CpuState* s, Op* op, ulong va, out ulong value)
+        where TValue : struct, IValue
     {
         TlbEntry* line = Line(s->ReadTlb, va);
-        if (line->Tag == ((va + 7) & PageMask))
+        if (Hits(line, va, TValue.Size))
         {
-            value = *(ulong*)(va + line->Addend);
+            value = TValue.Read((byte*)(va + line->Addend));
             return true;
         }
 
-        bool loaded = MemSlow.Load(s, op, va, 8);
+        bool loaded = MemSlow.Load(s, op, va, TValue.Size);
         value = s->Loaded;
         return loaded;
     }
 
-    /// <summary>Stores the low byte of a value.</summary>
+    /// <summary>Stores the low bytes of a value.</summary>
+    /// <typeparam name="TValue">How many.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Store8(CpuState* s, Op* op, ulong va, ulong value)
+    internal static bool Store<TValue>(CpuState* s, Op* op, ulong va, ulong value)
+        where TValue : struct, IValue
     {
         TlbEntry* line = Line(s->WriteTlb, va);
-        if (line->Tag != (va & PageMask)) return MemSlow.Store(s, op, va, value, 1);
-        *(byte*)(va + line->Addend) = (byte)value;
-        return true;
-    }
-
-    /// <summary>Stores the low 16 bits of a value.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Store16(CpuState* s, Op* op, ulong va, ulong value)
-    {
-        TlbEntry* line = Line(s->WriteTlb, va);
-        if (line->Tag != ((va + 1) & PageMask)) return MemSlow.Store(s, op, va, value, 2);
-        *(ushort*)(va + line->Addend) = (ushort)value;
-        return true;
-    }
-
-    /// <summary>Stores the low 32 bits of a value.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Store32(CpuState* s, Op* op, ulong va, ulong value)
-    {
-        TlbEntry* line = Line(s->WriteTlb, va);
-        if (line->Tag != ((va + 3) & PageMask)) return MemSlow.Store(s, op, va, value, 4);
-        *(uint*)(va + line->Addend) = (uint)value;
-        return true;
-    }
-
-    /// <summary>Stores 64 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Store64(CpuState* s, Op* op, ulong va, ulong value)
-    {
-        TlbEntry* line = Line(s->WriteTlb, va);
-        if (line->Tag != ((va + 7) & PageMask)) return MemSlow.Store(s, op, va, value, 8);
-        *(ulong*)(va + line->Addend) = value;
+        if (!Hits(line, va, TValue.Size)) return MemSlow.Store(s, op, va, value, TValue.Size);
+        TValue.Write((byte*)(va + line->Addend), value);
         return true;
     }
 
@@ -124,7 +76,7 @@ internal static unsafe class Mem
     internal static bool Load128(CpuState* s, Op* op, ulong va, out ulong low, out ulong high)
     {
         TlbEntry* line = Line(s->ReadTlb, va);
-        if (line->Tag == ((va + 15) & PageMask))
+        if (Hits(line, va, 16))
         {
             var host = (ulong*)(va + line->Addend);
             low = host[0];
@@ -143,7 +95,7 @@ internal static unsafe class Mem
     internal static bool Store128(CpuState* s, Op* op, ulong va, ulong low, ulong high)
     {
         TlbEntry* line = Line(s->WriteTlb, va);
-        if (line->Tag != ((va + 15) & PageMask)) return MemSlow.Store128(s, op, va, low, high);
+        if (!Hits(line, va, 16)) return MemSlow.Store128(s, op, va, low, high);
         var host = (ulong*)(va + line->Addend);
         host[0] = low;
         host[1] = high;
@@ -157,14 +109,15 @@ internal static unsafe class Mem
     /// <param name="size">The number of bytes, 1 to 4096.</param>
     /// <param name="write">Whether they are to be written.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool Probe(CpuState* s, Op* op, ulong va, int size, bool write)
-    {
-        TlbEntry* line = Line(write ? s->WriteTlb : s->ReadTlb, va);
-        return line->Tag == ((va + (uint)size - 1) & PageMask) || MemSlow.Probe(s, op, va, size, write);
-    }
+    internal static bool Probe(CpuState* s, Op* op, ulong va, int size, bool write) =>
+        Hits(Line(write ? s->WriteTlb : s->ReadTlb, va), va, size) || MemSlow.Probe(s, op, va, size, write);
 
     /// <summary>The line of a look-aside table in which the page of an address would be.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static TlbEntry* Line(TlbEntry* table, ulong va) =>
         (TlbEntry*)((byte*)table + ((va >> 8) & ((TlbEntry.Lines - 1) << 4)));
+
+    /// <summary>Whether a line holds the page in which all bytes of a range lie.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool Hits(TlbEntry* line, ulong va, int size) => line->Tag == ((va + (uint)(size - 1)) & PageMask);
 }

@@ -17,6 +17,7 @@ public sealed unsafe partial class SoftwareCpu : IVcpu
     // executing. It carries a handle of this object, by which handlers find their way back.
     private const int InstructionsPerTurn = 2048;
     private const int MaxReports = 16;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
     private readonly CpuState* state;
     private readonly IVcpuExits exits;
     private readonly ILogger? logger;
@@ -157,6 +158,7 @@ public sealed unsafe partial class SoftwareCpu : IVcpu
         while (Volatile.Read(ref state->Irq) == 0 && Volatile.Read(ref state->StopRequested) == 0)
         {
             TimeSpan time = exits.TimeToTimer;
+            if (time > LongestWait) time = LongestWait;
             wakeUp.Reset();
 
             // Whoever sets the event has set Irq or StopRequested before: looking again after the reset misses neither.

@@ -30,7 +30,7 @@ internal static unsafe class SystemRegisterAccess
     }
 
     internal static Op* ReadConstant(CpuState* s, Op* op) =>
-        s->El == 0 ? Exceptions.Undefined(s, op) : Answer(s, op, op->Immediate);
+        s->El == 0 ? Exceptions.UndefinedAsUsual(s, op) : Answer(s, op, op->Immediate);
 
     internal static Op* ReadCacheType(CpuState* s, Op* op) =>
         IsTrapped(s, SctlrUct) ? Exceptions.SystemTrap(s, op) : Answer(s, op, op->Immediate);
@@ -188,7 +188,9 @@ internal static unsafe class SystemRegisterAccess
             when SoftwareCpu.Of(s).Exits.TryReadSystemRegister(encoding, out ulong value):
                 return Answer(s, op, value);
             default:
-                return Exceptions.Undefined(s, op);
+                return s->El == 0 && OtherRegisters.IsIdentification(encoding)
+                    ? Exceptions.UndefinedAsUsual(s, op)
+                    : Exceptions.Undefined(s, op);
         }
     }
 

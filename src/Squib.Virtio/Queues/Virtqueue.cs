@@ -207,6 +207,9 @@ public sealed class Virtqueue
     /// <summary>Whether chains must be used in the order in which they were made available (IN_ORDER).</summary>
     internal bool MustKeepOrder => inOrder;
 
+    /// <summary>The owner has had a rest for want of something else than chains: its turn begins anew.</summary>
+    internal void BeginTurn() => takenThisTurn = 0;
+
     internal bool IsInFlight(ushort id) => outstanding != 0 && (inFlight[id >> 6] & (1UL << id)) != 0;
 
     internal void CountDropped(ChainFault fault)

@@ -11,7 +11,8 @@ public sealed class StreamTargetTests
     {
         using TemporaryFolder folder = new();
         string path = folder.Write("log", [1, 2, 3]);
-        using (Stream? file = StreamTarget.Parse("--serial", $"file={path}").OpenOutput(Stream.Null)) file!.WriteByte(9);
+        using (Stream? file = StreamTarget.Parse("--serial", $"file={path}").OpenOutput(Stream.Null))
+            file!.WriteByte(9);
         Assert.Equal([9], File.ReadAllBytes(path));
     }
 

@@ -30,7 +30,7 @@ public sealed class DemoVerdictTests
         string image = folder.File("scratch.img");
         DemoDisk.CreateEmpty(image, 4 << 20);
         DemoVerdict verdict = Verdict("SELFTEST block ok vda serial=scratch sectors=8192: written" + Negotiated);
-        DemoRow row = verdict.JudgeScratch("scratch", image);
+        DemoRow row = verdict.JudgeScratch("scratch", image, 7680);
         Assert.False(row.Ok);
         Assert.Contains("sector 7680", row.Did, StringComparison.Ordinal);
 
@@ -40,7 +40,7 @@ public sealed class DemoVerdictTests
             for (long sector = 7680; sector < 8192; sector++) file.Write(DemoDisk.ExpectedSector(sector));
         }
 
-        Assert.True(verdict.JudgeScratch("scratch", image).Ok);
+        Assert.True(verdict.JudgeScratch("scratch", image, 7680).Ok);
     }
 
     [Fact]
@@ -67,5 +67,6 @@ public sealed class DemoVerdictTests
         Assert.Contains(lines, line => line.EndsWith(" failed", StringComparison.Ordinal));
     }
 
-    private static DemoVerdict Verdict(string line) => new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()]);
+    private static DemoVerdict Verdict(string line) =>
+        new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()]);
 }

@@ -8,7 +8,8 @@ public sealed class SelfTestLineTests
     [Fact]
     public void A_result_has_a_device_an_outcome_a_detail_and_features()
     {
-        SelfTestLine? result = SelfTestLine.Parse("SELFTEST rng ok virtio_rng.0: 512 bytes; features=VERSION_1,EVENT_IDX");
+        SelfTestLine? result =
+            SelfTestLine.Parse("SELFTEST rng ok virtio_rng.0: 512 bytes; features=VERSION_1,EVENT_IDX");
         Assert.NotNull(result);
         Assert.Equal(("rng", "ok", "virtio_rng.0: 512 bytes"), (result.Device, result.Outcome, result.Detail));
         Assert.Equal(["VERSION_1", "EVENT_IDX"], result.Features);

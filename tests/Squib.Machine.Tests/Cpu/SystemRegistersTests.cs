@@ -31,8 +31,8 @@ public sealed unsafe class SystemRegistersTests : IDisposable
         string[] names =
         [
             "ACTLR_EL1", "AFSR0_EL1", "AFSR1_EL1", "ESR_EL1", "FAR_EL1", "PAR_EL1", "MAIR_EL1", "AMAIR_EL1",
-            "CONTEXTIDR_EL1", "TPIDR_EL1", "CNTKCTL_EL1", "CSSELR_EL1", "SPSR_EL1", "ELR_EL1", "TPIDR_EL0", "TPIDRRO_EL0",
-            "MDSCR_EL1",
+            "CONTEXTIDR_EL1", "TPIDR_EL1", "CNTKCTL_EL1", "CSSELR_EL1", "SPSR_EL1", "ELR_EL1", "TPIDR_EL0",
+            "TPIDRRO_EL0", "MDSCR_EL1",
         ];
         foreach (string name in names)
         {

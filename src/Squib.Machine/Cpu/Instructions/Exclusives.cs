@@ -88,7 +88,15 @@ internal static unsafe class Exclusives
     {
         host = null;
         ulong va = s->X[op->Rn];
-        if (!StackCheck.Passes(s, op) || !MemSlow.TryPin(s, op, va, (int)size, write, out host)) return false;
+        if (!StackCheck.Passes(s, op)) return false;
+        TlbEntry* line = Mem.Line(write ? s->WriteTlb : s->ReadTlb, va);
+        if ((va & (size - 1)) == 0 && Mem.Hits(line, va, 1))
+        {
+            host = (byte*)(va + line->Addend);
+            return true;
+        }
+
+        if (!MemSlow.TryPin(s, op, va, (int)size, write, out host)) return false;
         if (host != null) return true;
         Exceptions.DataAbort(s, op, va, FaultStatus.UnsupportedExclusive, write);
         return false;
@@ -205,7 +213,7 @@ internal static unsafe class Exclusives
     private static Op* Acquire<TValue>(CpuState* s, Op* op)
         where TValue : struct, IValue
     {
-        if (!IsAligned(s, op, write: false) || !TValue.Load(s, op, s->X[op->Rn], out ulong value)) return s->Next;
+        if (!IsAligned(s, op, write: false) || !Mem.Load<TValue>(s, op, s->X[op->Rn], out ulong value)) return s->Next;
         Volatile.ReadBarrier();
         s->X[op->Rd] = value;
         return op + 1;
@@ -215,7 +223,7 @@ internal static unsafe class Exclusives
         where TValue : struct, IValue
     {
         Volatile.WriteBarrier();
-        if (!IsAligned(s, op, write: true) || !TValue.Store(s, op, s->X[op->Rn], s->X[op->Rd])) return s->Next;
+        if (!IsAligned(s, op, write: true) || !Mem.Store<TValue>(s, op, s->X[op->Rn], s->X[op->Rd])) return s->Next;
 
         // A load-acquire that follows must not be served before this store is seen.
         Interlocked.MemoryBarrier();

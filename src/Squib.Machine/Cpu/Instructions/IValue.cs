@@ -5,21 +5,26 @@ namespace Squib.Machine.Cpu.Instructions;
 /// </summary>
 internal unsafe interface IValue
 {
-    // SAFETY: as for all handlers: s is the CPU that is executing, op one of its decoded instructions.
+    // SAFETY: the host address is of that many bytes of pinned guest RAM.
 
-    /// <summary>Loads and extends.</summary>
-    /// <param name="s">The CPU.</param>
-    /// <param name="op">The instruction.</param>
-    /// <param name="va">The virtual address.</param>
-    /// <param name="value">The register's new value.</param>
-    /// <returns>False if the guest's exception was taken.</returns>
-    static abstract bool Load(CpuState* s, Op* op, ulong va, out ulong value);
+    /// <summary>Added to the width in <see cref="Form"/>: the value is signed.</summary>
+    const int Signed = 0x10;
 
-    /// <summary>Stores the low bytes.</summary>
-    /// <param name="s">The CPU.</param>
-    /// <param name="op">The instruction.</param>
-    /// <param name="va">The virtual address.</param>
+    /// <summary>Added to the width in <see cref="Form"/>: the value is extended to 32 bits only.</summary>
+    const int Narrow = 0x20;
+
+    /// <summary>The number of bytes in memory.</summary>
+    static abstract int Size { get; }
+
+    /// <summary>The width, with <see cref="Signed"/> and <see cref="Narrow"/>.</summary>
+    static abstract int Form { get; }
+
+    /// <summary>Reads and extends.</summary>
+    /// <param name="host">The host's address.</param>
+    static abstract ulong Read(byte* host);
+
+    /// <summary>Writes the low bytes.</summary>
+    /// <param name="host">The host's address.</param>
     /// <param name="value">The register's value.</param>
-    /// <returns>False if the guest's exception was taken.</returns>
-    static abstract bool Store(CpuState* s, Op* op, ulong va, ulong value);
+    static abstract void Write(byte* host, ulong value);
 }

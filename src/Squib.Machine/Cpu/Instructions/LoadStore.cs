@@ -58,19 +58,18 @@ internal static unsafe class LoadStore
     {
         SetRegisters(op);
         op->Immediate = (ulong)Fields.Bits(op->Word, 10, 12) << (int)(op->Word >> 30);
-        op->Execute = Choose<Offset>(Kind(op->Word));
+        op->Execute = Choose<Offset>(op);
     }
 
     private static void PrepareSigned(Op* op)
     {
         SetRegisters(op);
         op->Immediate = (ulong)Fields.Signed(op->Word, 12, 9);
-        uint kind = Kind(op->Word);
         op->Execute = Fields.Bits(op->Word, 10, 2) switch
         {
-            0 => Choose<Offset>(kind),
-            1 => Choose<PostIndexed>(kind),
-            _ => Choose<PreIndexed>(kind),
+            0 => Choose<Offset>(op),
+            1 => Choose<PostIndexed>(op),
+            _ => Choose<PreIndexed>(op),
         };
     }
 
@@ -79,12 +78,11 @@ internal static unsafe class LoadStore
         SetRegisters(op);
         op->Rm = Register.Source(op->Word, 16);
         op->Immediate = Fields.Bit(op->Word, 12) ? op->Word >> 30 : 0;
-        uint kind = Kind(op->Word);
         op->Execute = Fields.Bits(op->Word, 13, 3) switch
         {
-            2 => Choose<UnsignedWordOffset>(kind),
-            6 => Choose<SignedWordOffset>(kind),
-            _ => Choose<RegisterOffset>(kind),
+            2 => Choose<UnsignedWordOffset>(op),
+            6 => Choose<SignedWordOffset>(op),
+            _ => Choose<RegisterOffset>(op),
         };
     }
 
@@ -110,7 +108,13 @@ internal static unsafe class LoadStore
         };
     }
 
-    private static delegate*<CpuState*, Op*, Op*> Choose<TAddress>(uint kind)
+    private static delegate*<CpuState*, Op*, Op*> Choose<TAddress>(Op* op)
+        where TAddress : struct, IAddress =>
+        op->Rn == CpuState.Sp
+            ? ChooseChecked<OnStack<TAddress>>(Kind(op->Word))
+            : ChooseChecked<TAddress>(Kind(op->Word));
+
+    private static delegate*<CpuState*, Op*, Op*> ChooseChecked<TAddress>(uint kind)
         where TAddress : struct, IAddress => kind switch
         {
             0 => &Store<Byte8, TAddress>,
@@ -134,7 +138,10 @@ internal static unsafe class LoadStore
         where TAddress : struct, IAddress
     {
         ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op) || !TValue.Load(s, op, va, out ulong value)) return s->Next;
+        TlbEntry* line = Mem.Line(s->ReadTlb, va);
+        if (!Mem.Hits(line, va, TValue.Size) || TAddress.IsMisaligned(s))
+            return SlowAccess.Load(s, op, va, TAddress.After(s, op, va), TValue.Form);
+        ulong value = TValue.Read((byte*)(va + line->Addend));
         TAddress.WriteBack(s, op, va);
         s->X[op->Rd] = value;
         return op + 1;
@@ -145,7 +152,10 @@ internal static unsafe class LoadStore
         where TAddress : struct, IAddress
     {
         ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op) || !TValue.Store(s, op, va, s->X[op->Rd])) return s->Next;
+        TlbEntry* line = Mem.Line(s->WriteTlb, va);
+        if (!Mem.Hits(line, va, TValue.Size) || TAddress.IsMisaligned(s))
+            return SlowAccess.Store(s, op, va, TAddress.After(s, op, va), TValue.Size);
+        TValue.Write((byte*)(va + line->Addend), s->X[op->Rd]);
         TAddress.WriteBack(s, op, va);
         return op + 1;
     }
@@ -153,30 +163,33 @@ internal static unsafe class LoadStore
     private static Op* LoadUnprivileged<TValue>(CpuState* s, Op* op)
         where TValue : struct, IValue
     {
-        if (s->El == 0) return Load<TValue, Offset>(s, op);
-        if (!StackCheck.Passes(s, op)) return s->Next;
-        LookAside lines = SoftwareCpu.Of(s).Lines;
-        lines.SelectUser(s);
-        s->Unprivileged = true;
-        bool loaded = TValue.Load(s, op, s->X[op->Rn] + op->Immediate, out ulong value);
-        s->Unprivileged = false;
-        lines.Select(s);
-        if (!loaded) return s->Next;
-        s->X[op->Rd] = value;
-        return op + 1;
+        if (s->El == 0) return Load<TValue, OnStack<Offset>>(s, op);
+        BeginUnprivileged(s);
+        Op* next = Load<TValue, OnStack<Offset>>(s, op);
+        EndUnprivileged(s);
+        return next;
     }
 
     private static Op* StoreUnprivileged<TValue>(CpuState* s, Op* op)
         where TValue : struct, IValue
     {
-        if (s->El == 0) return Store<TValue, Offset>(s, op);
-        if (!StackCheck.Passes(s, op)) return s->Next;
-        LookAside lines = SoftwareCpu.Of(s).Lines;
-        lines.SelectUser(s);
+        if (s->El == 0) return Store<TValue, OnStack<Offset>>(s, op);
+        BeginUnprivileged(s);
+        Op* next = Store<TValue, OnStack<Offset>>(s, op);
+        EndUnprivileged(s);
+        return next;
+    }
+
+    private static void BeginUnprivileged(CpuState* s)
+    {
+        SoftwareCpu.Of(s).Lines.SelectUser(s);
         s->Unprivileged = true;
-        bool stored = TValue.Store(s, op, s->X[op->Rn] + op->Immediate, s->X[op->Rd]);
+    }
+
+    // Also after an exception, which is taken from EL1 to EL1.
+    private static void EndUnprivileged(CpuState* s)
+    {
         s->Unprivileged = false;
-        lines.Select(s);
-        return stored ? op + 1 : s->Next;
+        SoftwareCpu.Of(s).Lines.Select(s);
     }
 }

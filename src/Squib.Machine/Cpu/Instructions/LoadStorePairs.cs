@@ -1,4 +1,5 @@
 using static Squib.Machine.Cpu.Instructions.Addresses;
+using static Squib.Machine.Cpu.Instructions.Values;
 
 namespace Squib.Machine.Cpu.Instructions;
 
@@ -30,77 +31,54 @@ internal static unsafe class LoadStorePairs
         op->Immediate = (ulong)(Fields.Signed(word, 15, 7) << (Fields.Bit(word, 31) ? 3 : 2));
         op->Execute = Fields.Bits(word, 23, 2) switch
         {
-            1 => Choose<PostIndexed>(word),
-            3 => Choose<PreIndexed>(word),
-            _ => Choose<Offset>(word),
+            1 => Choose<PostIndexed>(op),
+            3 => Choose<PreIndexed>(op),
+            _ => Choose<Offset>(op),
         };
     }
 
-    private static delegate*<CpuState*, Op*, Op*> Choose<TAddress>(uint word)
-        where TAddress : struct, IAddress => ((word >> 30), Fields.Bit(word, 22)) switch
+    private static delegate*<CpuState*, Op*, Op*> Choose<TAddress>(Op* op)
+        where TAddress : struct, IAddress =>
+        op->Rn == CpuState.Sp ? ChooseChecked<OnStack<TAddress>>(op->Word) : ChooseChecked<TAddress>(op->Word);
+
+    private static delegate*<CpuState*, Op*, Op*> ChooseChecked<TAddress>(uint word)
+        where TAddress : struct, IAddress => (word >> 30, Fields.Bit(word, 22)) switch
         {
-            (2, true) => &Load64<TAddress>,
-            (2, false) => &Store64<TAddress>,
-            (1, _) => &LoadSigned<TAddress>,
-            (_, true) => &Load32<TAddress>,
-            _ => &Store32<TAddress>,
+            (2, true) => &Load<Double64, TAddress>,
+            (2, false) => &Store<Double64, TAddress>,
+            (1, _) => &Load<SignedWordTo64, TAddress>,
+            (_, true) => &Load<Word32, TAddress>,
+            _ => &Store<Word32, TAddress>,
         };
 
-    private static Op* Load64<TAddress>(CpuState* s, Op* op)
+    private static Op* Load<TValue, TAddress>(CpuState* s, Op* op)
+        where TValue : struct, IValue
         where TAddress : struct, IAddress
     {
         ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op)
-            || !Mem.Load128(s, op, va, out ulong first, out ulong second)) return s->Next;
+        TlbEntry* line = Mem.Line(s->ReadTlb, va);
+        if (!Mem.Hits(line, va, 2 * TValue.Size) || TAddress.IsMisaligned(s))
+            return SlowAccess.LoadPair(s, op, va, TAddress.After(s, op, va), TValue.Form);
+        var host = (byte*)(va + line->Addend);
+        ulong first = TValue.Read(host);
+        ulong second = TValue.Read(host + TValue.Size);
         TAddress.WriteBack(s, op, va);
         s->X[op->Rd] = first;
         s->X[op->Ra] = second;
         return op + 1;
     }
 
-    private static Op* Load32<TAddress>(CpuState* s, Op* op)
+    private static Op* Store<TValue, TAddress>(CpuState* s, Op* op)
+        where TValue : struct, IValue
         where TAddress : struct, IAddress
     {
         ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op)
-            || !Mem.Load32(s, op, va, out ulong first)
-            || !Mem.Load32(s, op, va + 4, out ulong second)) return s->Next;
-        TAddress.WriteBack(s, op, va);
-        s->X[op->Rd] = first;
-        s->X[op->Ra] = second;
-        return op + 1;
-    }
-
-    private static Op* LoadSigned<TAddress>(CpuState* s, Op* op)
-        where TAddress : struct, IAddress
-    {
-        ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op)
-            || !Mem.Load32(s, op, va, out ulong first)
-            || !Mem.Load32(s, op, va + 4, out ulong second)) return s->Next;
-        TAddress.WriteBack(s, op, va);
-        s->X[op->Rd] = (ulong)(int)first;
-        s->X[op->Ra] = (ulong)(int)second;
-        return op + 1;
-    }
-
-    private static Op* Store64<TAddress>(CpuState* s, Op* op)
-        where TAddress : struct, IAddress
-    {
-        ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op) || !Mem.Store128(s, op, va, s->X[op->Rd], s->X[op->Ra])) return s->Next;
-        TAddress.WriteBack(s, op, va);
-        return op + 1;
-    }
-
-    private static Op* Store32<TAddress>(CpuState* s, Op* op)
-        where TAddress : struct, IAddress
-    {
-        ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op)
-            || !Mem.Probe(s, op, va, 8, write: true)
-            || !Mem.Store32(s, op, va, s->X[op->Rd])
-            || !Mem.Store32(s, op, va + 4, s->X[op->Ra])) return s->Next;
+        TlbEntry* line = Mem.Line(s->WriteTlb, va);
+        if (!Mem.Hits(line, va, 2 * TValue.Size) || TAddress.IsMisaligned(s))
+            return SlowAccess.StorePair(s, op, va, TAddress.After(s, op, va), TValue.Size);
+        var host = (byte*)(va + line->Addend);
+        TValue.Write(host, s->X[op->Rd]);
+        TValue.Write(host + TValue.Size, s->X[op->Ra]);
         TAddress.WriteBack(s, op, va);
         return op + 1;
     }

@@ -129,7 +129,7 @@ internal static unsafe class VectorLoadStore
     {
         if (s->SimdTrapped) return Exceptions.SimdTrap(s, op);
         ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op) || !TValue.Load(s, op, va, out ulong value)) return s->Next;
+        if (!StackCheck.Passes(s, op) || !Mem.Load<TValue>(s, op, va, out ulong value)) return s->Next;
         TAddress.WriteBack(s, op, va);
         Set(s, op->Rd, value, 0);
         return op + 1;
@@ -141,7 +141,7 @@ internal static unsafe class VectorLoadStore
     {
         if (s->SimdTrapped) return Exceptions.SimdTrap(s, op);
         ulong va = TAddress.Of(s, op);
-        if (!StackCheck.Passes(s, op) || !TValue.Store(s, op, va, s->V[2 * op->Rd])) return s->Next;
+        if (!StackCheck.Passes(s, op) || !Mem.Store<TValue>(s, op, va, s->V[2 * op->Rd])) return s->Next;
         TAddress.WriteBack(s, op, va);
         return op + 1;
     }

@@ -37,7 +37,12 @@ public sealed class BalloonDevice : IVirtioDevice
         ArgumentNullException.ThrowIfNull(memory);
         this.options = options ?? new();
         this.options.Validate();
-        foreach (ReclaimableMemory owned in memory) Check(owned);
+        foreach (ReclaimableMemory owned in memory)
+        {
+            if (!IsAligned(owned))
+                throw new ArgumentException($"Memory at 0x{owned.Start:x} does not begin with a page of its owner.", nameof(memory));
+        }
+
         maxPages = memory.Count == 0
             ? uint.MaxValue : Math.Min(uint.MaxValue, memory.Sum(owned => owned.Owner.Length / PageRange.PageBytes));
         target = ToPages(this.options.TargetBytes, nameof(options));
@@ -202,12 +207,10 @@ public sealed class BalloonDevice : IVirtioDevice
     private static void Read(ReadOnlySpan<byte> value, ref uint field) =>
         Volatile.Write(ref field, BinaryPrimitives.ReadUInt32LittleEndian(value));
 
-    private static void Check(in ReclaimableMemory owned)
+    private static bool IsAligned(in ReclaimableMemory owned)
     {
-        ArgumentNullException.ThrowIfNull(owned.Owner, "memory");
         int page = owned.Owner.PageBytes;
-        if (page < PageRange.PageBytes || !int.IsPow2(page) || owned.Start % (uint)page != 0)
-            throw new ArgumentException($"Memory at 0x{owned.Start:x} cannot be taken back in pages of {page} bytes.", "memory");
+        return page >= PageRange.PageBytes && int.IsPow2(page) && owned.Start % (uint)page == 0;
     }
 
     private uint ToPages(long bytes, string name)

@@ -18,7 +18,9 @@ public sealed class BlockDevice : IVirtioDevice
     /// <summary>Makes a disk.</summary>
     /// <param name="backend">Where its bytes are; the device does not dispose of it.</param>
     /// <param name="options">What to offer; by default all that the backend can do.</param>
-    /// <exception cref="ArgumentException">An option is out of its limits, or the backend's length is not whole sectors.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its limits, or the backend's length is not whole sectors.
+    /// </exception>
     public BlockDevice(IBlockBackend backend, BlockOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(backend);
@@ -26,13 +28,14 @@ public sealed class BlockDevice : IVirtioDevice
         this.options.Validate();
         CheckLength(backend);
         ReadOnly = this.options.ReadOnly || backend.ReadOnly;
-        MaxTransferBytes = this.options.MaxSegmentBytes == 0 ? long.MaxValue : (long)this.options.MaxSegmentBytes * this.options.MaxSegments;
+        long largest = (long)this.options.MaxSegmentBytes * this.options.MaxSegments;
+        MaxTransferBytes = largest == 0 ? long.MaxValue : largest;
         System.Text.Encoding.ASCII.GetBytes(this.options.Id, id);
         image = new(backend);
         Features = SelectFeatures(this.options, backend, ReadOnly);
         Config = BlockConfig.Create(this.options, backend, Features);
         if (Offers(BlockFeature.ConfigWce))
-            Config.AllowWrites(BlockConfig.WriteBack, 1, OnWriteBackWritten, () => (negotiated & BlockFeature.ConfigWce) != 0);
+            Config.AllowWrites(BlockConfig.WriteBack, 1, OnWriteBackWritten, HasNegotiatedConfigWce);
         writeBack = this.options.Cache == BlockCacheMode.WriteBack;
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, this.options.QueueCount)];
         tallies = [.. QueueSizes.Select(_ => new BlockTally())];
@@ -56,7 +59,9 @@ public sealed class BlockDevice : IVirtioDevice
     /// <summary>The bytes that the driver sees.</summary>
     public long Capacity => Volatile.Read(ref image).Capacity;
 
-    /// <summary>Whether writes may complete before they are on storage; the driver switches it if it has accepted CONFIG_WCE.</summary>
+    /// <summary>
+    /// Whether writes may complete before they are on storage; the driver switches it if it has accepted CONFIG_WCE.
+    /// </summary>
     public bool IsWriteBack => writeBack;
 
     /// <summary>What the device has been asked for so far.</summary>
@@ -73,7 +78,9 @@ public sealed class BlockDevice : IVirtioDevice
 
     /// <summary>Changes the capacity and tells the driver.</summary>
     /// <param name="bytes">The new capacity, a multiple of 512 that the backend has.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The backend has less, or the number is not such a multiple.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The backend has less, or the number is not such a multiple.
+    /// </exception>
     public void Resize(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
@@ -87,21 +94,26 @@ public sealed class BlockDevice : IVirtioDevice
         }
     }
 
-    /// <summary>Puts another backend in the place of the one in use, as when a medium is changed, and tells the driver.</summary>
+    /// <summary>
+    /// Puts another backend in the place of the one in use, as when a medium is changed, and tells the driver.
+    /// </summary>
     /// <param name="next">The new backend.</param>
     /// <returns>The old backend, when all requests that it had are answered and its data is committed.</returns>
-    /// <exception cref="ArgumentException">The new backend cannot be written but the device can, or is not whole sectors.</exception>
+    /// <exception cref="ArgumentException">
+    /// The new backend cannot be written but the device can, or is not whole sectors.
+    /// </exception>
     public async Task<IBlockBackend> SwapAsync(IBlockBackend next)
     {
         ArgumentNullException.ThrowIfNull(next);
         CheckLength(next);
-        if (next.ReadOnly && !ReadOnly) throw new ArgumentException("The driver writes, but the backend is read-only.", nameof(next));
+        if (next.ReadOnly && !ReadOnly)
+            throw new ArgumentException("The driver writes, but the backend is read-only.", nameof(next));
         BlockImage old;
         lock (changes)
         {
             old = image;
             Volatile.Write(ref image, new(next));
-            if (Offers(BlockFeature.WriteZeroes)) Config.Set(BlockConfig.WriteZeroesMayUnmap, [next.CanUnmap ? (byte)1 : (byte)0]);
+            if (Offers(BlockFeature.WriteZeroes)) SetFlag(BlockConfig.WriteZeroesMayUnmap, next.CanUnmap);
             BlockConfig.SetCapacity(Config, next.Length);
         }
 
@@ -181,6 +193,8 @@ public sealed class BlockDevice : IVirtioDevice
 
     private bool Offers(ulong feature) => (Features & feature) != 0;
 
+    private bool HasNegotiatedConfigWce() => (negotiated & BlockFeature.ConfigWce) != 0;
+
     private void OnWriteBackWritten(ReadOnlySpan<byte> value)
     {
         bool before = writeBack;
@@ -192,8 +206,10 @@ public sealed class BlockDevice : IVirtioDevice
     private void SetWriteBack(bool value)
     {
         writeBack = value;
-        if (Offers(BlockFeature.ConfigWce)) Config.Set(BlockConfig.WriteBack, [value ? (byte)1 : (byte)0]);
+        if (Offers(BlockFeature.ConfigWce)) SetFlag(BlockConfig.WriteBack, value);
     }
+
+    private void SetFlag(int offset, bool value) => Config.Set(offset, [value ? (byte)1 : (byte)0]);
 
     private async Task CommitInUseAsync()
     {
@@ -202,7 +218,9 @@ public sealed class BlockDevice : IVirtioDevice
         now.Release();
     }
 
-    /// <summary>Commits what no flush has committed, unless nothing is promised; failures are the backend's to remember.</summary>
+    /// <summary>
+    /// Commits what no flush has committed, unless nothing is promised; failures are the backend's to remember.
+    /// </summary>
     private async Task CommitAsync(BlockImage written)
     {
         if (options.Cache == BlockCacheMode.Unsafe || !written.Dirty) return;

@@ -33,7 +33,8 @@ internal sealed class BlockImage
     internal bool Holds(ulong sector, long bytes)
     {
         ulong all = (ulong)Volatile.Read(ref sectors);
-        return bytes % BlockRequest.SectorBytes == 0 && sector <= all && (ulong)bytes / BlockRequest.SectorBytes <= all - sector;
+        ulong asked = (ulong)bytes / BlockRequest.SectorBytes;
+        return bytes % BlockRequest.SectorBytes == 0 && sector <= all && asked <= all - sector;
     }
 
     /// <summary>Begins to use the image; false if it has been swapped out and everybody has left.</summary>

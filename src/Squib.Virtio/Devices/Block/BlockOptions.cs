@@ -15,10 +15,14 @@ public sealed record BlockOptions
     /// <summary>When written data is on the host's storage.</summary>
     public BlockCacheMode Cache { get; init; } = BlockCacheMode.WriteBack;
 
-    /// <summary>The size of a logical block in bytes, a power of two of 512 to 65,536; sectors on the wire stay 512 bytes.</summary>
+    /// <summary>
+    /// The size of a logical block in bytes, a power of two of 512 to 65,536; sectors on the wire stay 512 bytes.
+    /// </summary>
     public int BlockSize { get; init; } = 512;
 
-    /// <summary>The size of a physical block in bytes, a power of two not below <see cref="BlockSize"/>; 0 for the same.</summary>
+    /// <summary>
+    /// The size of a physical block in bytes, a power of two not below <see cref="BlockSize"/>; 0 for the same.
+    /// </summary>
     public int PhysicalBlockSize { get; init; }
 
     /// <summary>The smallest transfer that suits the storage, in logical blocks; 0 for no advice.</summary>
@@ -51,7 +55,9 @@ public sealed record BlockOptions
     /// <summary>The most sectors of one range of a DISCARD request, not 0.</summary>
     public uint MaxDiscardSectors { get; init; } = 1 << 22;
 
-    /// <summary>The most sectors of one range of a WRITE_ZEROES request, not 0; a backend may have to write them all.</summary>
+    /// <summary>
+    /// The most sectors of one range of a WRITE_ZEROES request, not 0; a backend may have to write them all.
+    /// </summary>
     public uint MaxWriteZeroesSectors { get; init; } = 1 << 17;
 
     /// <summary>The alignment that ranges of a DISCARD request should have, in sectors, not 0.</summary>
@@ -65,7 +71,11 @@ public sealed record BlockOptions
         if (BlockSize is < 512 or > 65_536 || !int.IsPow2(BlockSize))
             throw new ArgumentException($"{BlockSize} is not a power of two from 512 to 65,536.", nameof(BlockSize));
         if (PhysicalBlockSize != 0 && (PhysicalBlockSize < BlockSize || !int.IsPow2(PhysicalBlockSize)))
-            throw new ArgumentException($"{PhysicalBlockSize} is not a power of two from {BlockSize} on.", nameof(PhysicalBlockSize));
+        {
+            throw new ArgumentException(
+                $"{PhysicalBlockSize} is not a power of two from {BlockSize} on.", nameof(PhysicalBlockSize));
+        }
+
         ArgumentOutOfRangeException.ThrowIfZero(QueueCount);
         ArgumentOutOfRangeException.ThrowIfZero(QueueSize);
         ArgumentOutOfRangeException.ThrowIfZero(MaxSegments);

@@ -4,10 +4,14 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Block;
 
-/// <summary>The loop of one queue in one session: takes requests, checks them, hands them to the backend, answers.</summary>
+/// <summary>
+/// The loop of one queue in one session: takes requests, checks them, hands them to the backend, answers.
+/// </summary>
 internal sealed class BlockQueue
 {
-    /// <summary>The most requests of one batch, so that the first does not wait for many others to be read from a slow disk.</summary>
+    /// <summary>
+    /// The most requests of one batch, so that the first does not wait for many others to be read from a slow disk.
+    /// </summary>
     private const int BatchSize = 32;
 
     private readonly BlockDevice device;
@@ -36,7 +40,8 @@ internal sealed class BlockQueue
     internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status)
     {
         // A backend that left bytes unread has not read: what was in the guest's memory before is no data.
-        if (status == BlockStatus.Ok && type == BlockRequestType.In && chain.Writable.Length != 0) status = BlockStatus.IoError;
+        bool isShort = type == BlockRequestType.In && chain.Writable.Length != 0;
+        if (isShort && status == BlockStatus.Ok) status = BlockStatus.IoError;
         if (status != BlockStatus.Ok) Interlocked.Increment(ref tally.Failed);
         chain.Writable.WriteStatus((byte)status);
     }
@@ -101,7 +106,8 @@ internal sealed class BlockQueue
             }
             catch (Exception)
             {
-                // What a backend throws is its own; the driver is told that the request failed, and the device lives on.
+                // What a backend throws is its own; the driver is told that the request failed, and the device lives
+                // on.
                 status = BlockStatus.IoError;
             }
         }
@@ -116,7 +122,8 @@ internal sealed class BlockQueue
         {
             case BlockRequestType.In:
                 tally.Reads++;
-                if (!IsTransfer(request, chain.Writable.Length, chain.Readable.Length, image)) return new(BlockStatus.IoError);
+                if (!IsTransfer(request, chain.Writable.Length, chain.Readable.Length, image))
+                    return new(BlockStatus.IoError);
                 tally.BytesRead += chain.Writable.Length;
                 return image.Backend.ReadAsync(chain.Writable, (long)request.Sector * BlockRequest.SectorBytes, reset);
             case BlockRequestType.Out:
@@ -163,15 +170,17 @@ internal sealed class BlockQueue
         return status == BlockStatus.Ok ? await image.FlushAsync(reset).ConfigureAwait(false) : status;
     }
 
-    private async ValueTask<BlockStatus> EraseAsync(BlockRequestType type, ulong feature, DescriptorChain chain, BlockImage image)
+    private async ValueTask<BlockStatus> EraseAsync(
+        BlockRequestType type, ulong feature, DescriptorChain chain, BlockImage image)
     {
         if (device.ReadOnly) return BlockStatus.IoError;
         if (!Has(feature)) return BlockStatus.Unsupported;
         long bytes = chain.Readable.Length;
-        if (bytes == 0 || bytes % BlockRange.Size != 0 || bytes / BlockRange.Size > device.MaxRanges || chain.Writable.Length != 0)
-            return BlockStatus.IoError;
+        bool whole = bytes > 0 && bytes % BlockRange.Size == 0 && chain.Writable.Length == 0;
+        if (!whole || bytes / BlockRange.Size > device.MaxRanges) return BlockStatus.IoError;
         int count = (int)(bytes / BlockRange.Size);
-        // All ranges are copied and checked before the first is touched: the guest may change them, and one bad flag refuses all.
+        // All ranges are copied and checked before the first is touched: the guest may change them, and one bad flag
+        // refuses all.
         BlockRange[] ranges = ArrayPool<BlockRange>.Shared.Rent(count);
         try
         {

@@ -36,6 +36,7 @@ public readonly record struct BlockRequest(BlockRequestType Type, ulong Sector)
         return whole;
     }
 
-    private static BlockRequest Decode(ReadOnlySpan<byte> header) =>
-        new((BlockRequestType)BinaryPrimitives.ReadUInt32LittleEndian(header), BinaryPrimitives.ReadUInt64LittleEndian(header[8..]));
+    private static BlockRequest Decode(ReadOnlySpan<byte> header) => new(
+        (BlockRequestType)BinaryPrimitives.ReadUInt32LittleEndian(header),
+        BinaryPrimitives.ReadUInt64LittleEndian(header[8..]));
 }

@@ -9,6 +9,8 @@ public enum BlockStatus : byte
     /// <summary>VIRTIO_BLK_S_IOERR: the host failed, or the request asks for what the disk does not have.</summary>
     IoError = 1,
 
-    /// <summary>VIRTIO_BLK_S_UNSUPP: the device does not know the request, or the driver did not negotiate it.</summary>
+    /// <summary>
+    /// VIRTIO_BLK_S_UNSUPP: the device does not know the request, or the driver did not negotiate it.
+    /// </summary>
     Unsupported = 2,
 }

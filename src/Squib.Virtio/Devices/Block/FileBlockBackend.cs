@@ -5,9 +5,9 @@ namespace Squib.Virtio.Devices.Block;
 
 /// <summary>A disk in a raw image file.</summary>
 /// <remarks>
-/// Requests are served synchronously through the host's page cache, straight from and to the guest's memory. The file is locked:
-/// one writer alone, or any number of readers. After a failed flush all later ones fail as well, until the image is opened again:
-/// the host has dropped the data, and to say that it is safe now would be a lie.
+/// Requests are served synchronously through the host's page cache, straight from and to the guest's memory. The file
+/// is locked: one writer alone, or any number of readers. After a failed flush all later ones fail as well, until the
+/// image is opened again: the host has dropped the data, and to say that it is safe now would be a lie.
 /// </remarks>
 public sealed class FileBlockBackend : IBlockBackend
 {
@@ -20,14 +20,16 @@ public sealed class FileBlockBackend : IBlockBackend
     private readonly FileRangeOperation? zeroRange;
     private volatile bool flushFailed;
 
-    private FileBlockBackend(SafeFileHandle file, bool readOnly, FileRangeOperation? punchHole, FileRangeOperation? zeroRange)
+    private FileBlockBackend(
+        SafeFileHandle file, bool readOnly, FileRangeOperation? punchHole, FileRangeOperation? zeroRange)
     {
         this.file = file;
         this.punchHole = punchHole;
         this.zeroRange = zeroRange;
         ReadOnly = readOnly;
         // Past the end a hole changes nothing but tells whether the file system can.
-        CanUnmap = !readOnly && punchHole?.Invoke(file, (Length + ProbeBytes - 1) / ProbeBytes * ProbeBytes, ProbeBytes) == true;
+        long pastEnd = (Length + ProbeBytes - 1) / ProbeBytes * ProbeBytes;
+        CanUnmap = !readOnly && punchHole?.Invoke(file, pastEnd, ProbeBytes) == true;
     }
 
     /// <inheritdoc/>
@@ -43,10 +45,18 @@ public sealed class FileBlockBackend : IBlockBackend
     /// <summary>Opens an image and locks it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="readOnly">Whether it is only read; then other readers may have it too.</param>
-    /// <param name="punchHole">Gives the storage of a range back, if the host can; without it DISCARD does nothing.</param>
-    /// <param name="zeroRange">Zeros a range and keeps its storage, if the host can; without it zeros are written.</param>
-    /// <exception cref="IOException">The file is absent, a directory, locked by another program, or not to be written.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, or its size is not a multiple of 512 bytes.</exception>
+    /// <param name="punchHole">
+    /// Gives the storage of a range back, if the host can; without it DISCARD does nothing.
+    /// </param>
+    /// <param name="zeroRange">
+    /// Zeros a range and keeps its storage, if the host can; without it zeros are written.
+    /// </param>
+    /// <exception cref="IOException">
+    /// The file is absent, a directory, locked by another program, or not to be written.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is empty, or its size is not a multiple of 512 bytes.
+    /// </exception>
     public static FileBlockBackend Open(
         string path, bool readOnly = false, FileRangeOperation? punchHole = null, FileRangeOperation? zeroRange = null)
     {

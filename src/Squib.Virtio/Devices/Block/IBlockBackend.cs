@@ -5,9 +5,9 @@ namespace Squib.Virtio.Devices.Block;
 /// <summary>Where the bytes of a disk are kept.</summary>
 /// <remarks>
 /// <para>
-/// A method that is done when it returns gives a completed <see cref="ValueTask{TResult}"/>: the device answers the driver at once,
-/// without allocation. One that is not done gives any other, and requests are answered in the order in which they complete.
-/// Queues call at the same time, and a queue calls again before earlier requests are done.
+/// A method that is done when it returns gives a completed <see cref="ValueTask{TResult}"/>: the device answers the
+/// driver at once, without allocation. One that is not done gives any other, and requests are answered in the order in
+/// which they complete. Queues call at the same time, and a queue calls again before earlier requests are done.
 /// </para>
 /// <para>
 /// The device checks requests: ranges lie within the capacity, and are whole sectors. An exception counts as
@@ -26,9 +26,13 @@ public interface IBlockBackend : IAsyncDisposable
     bool CanUnmap { get; }
 
     /// <summary>Reads into the guest's memory.</summary>
-    /// <param name="destination">What to fill and advance over, all of it; what is left unfilled of a success is an error.</param>
+    /// <param name="destination">
+    /// What to fill and advance over, all of it; what is left unfilled of a success is an error.
+    /// </param>
     /// <param name="offset">The offset in bytes.</param>
-    /// <param name="reset">Fires when nobody wants the bytes any more; after it has completed, the method touches none.</param>
+    /// <param name="reset">
+    /// Fires when nobody wants the bytes any more; after it has completed, the method touches none.
+    /// </param>
     ValueTask<BlockStatus> ReadAsync(WritableSegments destination, long offset, CancellationToken reset);
 
     /// <summary>Writes from the guest's memory; the bytes may stay in a cache until <see cref="FlushAsync"/>.</summary>
@@ -41,7 +45,9 @@ public interface IBlockBackend : IAsyncDisposable
     /// <param name="reset">Fires when the driver has reset the device.</param>
     ValueTask<BlockStatus> FlushAsync(CancellationToken reset);
 
-    /// <summary>Gives bytes up; what they read as does not matter any more. A backend that cannot does nothing.</summary>
+    /// <summary>
+    /// Gives bytes up; what they read as does not matter any more. A backend that cannot does nothing.
+    /// </summary>
     /// <param name="offset">The offset in bytes.</param>
     /// <param name="length">The number of bytes, not 0.</param>
     /// <param name="reset">Fires when the driver has reset the device.</param>

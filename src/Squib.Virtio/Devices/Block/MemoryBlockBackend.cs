@@ -14,7 +14,7 @@ public sealed class MemoryBlockBackend : IBlockBackend
     public MemoryBlockBackend(Memory<byte> bytes, bool readOnly = false)
     {
         if (bytes.Length % BlockRequest.SectorBytes != 0)
-            throw new ArgumentException($"{bytes.Length} bytes are not a multiple of {BlockRequest.SectorBytes}.", nameof(bytes));
+            throw new ArgumentException($"{bytes.Length} bytes are not whole sectors of 512 bytes.", nameof(bytes));
         this.bytes = bytes;
         ReadOnly = readOnly;
     }
@@ -47,7 +47,8 @@ public sealed class MemoryBlockBackend : IBlockBackend
     public ValueTask<BlockStatus> FlushAsync(CancellationToken reset) => new(BlockStatus.Ok);
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) => new(BlockStatus.Ok);
+    public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) =>
+        new(BlockStatus.Ok);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken reset)

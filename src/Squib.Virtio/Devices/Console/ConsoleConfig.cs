@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Console;
 
-/// <summary>The configuration space of a console: le16 cols, le16 rows, le32 max_nr_ports, le32 emerg_wr (virtio 1.2, 5.3.4).</summary>
+/// <summary>
+/// The configuration space of a console: le16 cols, le16 rows, le32 max_nr_ports, le32 emerg_wr (virtio 1.2, 5.3.4).
+/// </summary>
 internal static class ConsoleConfig
 {
     internal const int WindowSize = 0;

@@ -5,8 +5,8 @@ namespace Squib.Virtio.Devices.Console;
 
 /// <summary>What the driver of one session knows of the ports, and what it has yet to be told.</summary>
 /// <remarks>
-/// Virtio 1.2, 5.3.6.2. What is to be told is a set of flags per port and no list of messages: however often things change while the
-/// driver lends no buffers, there is never more to say than how they are.
+/// Virtio 1.2, 5.3.6.2. What is to be told is a set of flags per port and no list of messages: however often things
+/// change while the driver lends no buffers, there is never more to say than how they are.
 /// </remarks>
 internal sealed class ConsoleControl
 {
@@ -52,8 +52,9 @@ internal sealed class ConsoleControl
             understood = message.Event switch
             {
                 ConsoleEvent.DeviceReady => HearDeviceReady(message.Value),
-                ConsoleEvent.PortReady => message.Port < (uint)slots.Length && HearPortReady((int)message.Port, message.Value),
-                ConsoleEvent.PortOpen => message.Port < (uint)slots.Length && HearPortOpen((int)message.Port, message.Value),
+                _ when message.Port >= (uint)slots.Length => false,
+                ConsoleEvent.PortReady => HearPortReady((int)message.Port, message.Value),
+                ConsoleEvent.PortOpen => HearPortOpen((int)message.Port, message.Value),
                 _ => false,
             };
         }

@@ -39,7 +39,8 @@ public sealed class ConsoleDevice : IVirtioDevice
             | (this.options.EmergencyWrite ? ConsoleFeature.EmergencyWrite : 0);
         Config = ConsoleConfig.Create(this.options);
         // MUST (5.3.5.1): emerg_wr can be written at any time, before negotiation too.
-        if (this.options.EmergencyWrite) Config.AllowWrites(ConsoleConfig.EmergencyWrite, sizeof(uint), OnEmergencyWrite);
+        if (this.options.EmergencyWrite)
+            Config.AllowWrites(ConsoleConfig.EmergencyWrite, sizeof(uint), OnEmergencyWrite);
         int queues = this.options.MaxPorts > 1 ? (2 * this.options.MaxPorts) + 2 : 2;
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, queues)];
     }
@@ -151,7 +152,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         foreach (ConsolePort port in Ports) port.IsGuestOpen = false;
     }
 
-    // --- bytes towards the guest ------------------------------------------------------------------------------------------------
+    // --- bytes towards the guest -------------------------------------------------------------------------------------
 
     private static async Task ReceiveAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
@@ -175,7 +176,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    // --- bytes from the guest ---------------------------------------------------------------------------------------------------
+    // --- bytes from the guest ----------------------------------------------------------------------------------------
 
     private async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
@@ -218,7 +219,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    // --- control messages -------------------------------------------------------------------------------------------------------
+    // --- control messages --------------------------------------------------------------------------------------------
 
     private static async Task TellAsync(Virtqueue queue, ConsoleControl control, CancellationToken reset)
     {
@@ -237,7 +238,8 @@ public sealed class ConsoleDevice : IVirtioDevice
         using QueueBatch batch = queue.BeginBatch();
         while (control.HasNext && batch.TryTake(out DescriptorChain? chain))
         {
-            // A buffer that is too short for its message is returned empty, and the message is lost: the driver's own doing.
+            // A buffer that is too short for its message is returned empty, and the message is lost: the driver's own
+            // doing.
             chain.Writable.TryWrite(message[..control.Compose(message)]);
             batch.Return(chain);
         }
@@ -259,7 +261,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    // --- the host's side --------------------------------------------------------------------------------------------------------
+    // --- the host's side ---------------------------------------------------------------------------------------------
 
     private static CancellationTokenRegistration RingAtReset(Doorbell bell, CancellationToken reset) =>
         reset.UnsafeRegister(static bell => ((Doorbell)bell!).Ring(), bell);
@@ -279,7 +281,8 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     /// <summary>Says that the size of the window has changed.</summary>
     /// <remarks>
-    /// Linux looks at the size only when it hears so, and not before it has the terminal; the first output shows that it has.
+    /// Linux looks at the size only when it hears so, and not before it has the terminal; the first output shows that
+    /// it has.
     /// </remarks>
     private void TellSize()
     {

@@ -4,7 +4,7 @@ using Squib.Virtio.Queues;
 namespace Squib.Virtio.Devices.Console;
 
 /// <summary>Bytes on their way to the guest: bounded, and whoever writes waits for room.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is not used has nothing to dispose of.")]
+[SuppressMessage("Design", "CA1001", Justification = "A semaphore without its wait handle holds nothing.")]
 internal sealed class ConsoleInput
 {
     private readonly ByteRing ring;

@@ -15,13 +15,20 @@ public sealed record ConsoleOptions
     /// <summary>Whether to offer EMERG_WRITE.</summary>
     public bool EmergencyWrite { get; init; } = true;
 
-    /// <summary>The number of ports that there is room for, 1 to <see cref="MostPorts"/>; MULTIPORT is offered for more than one.</summary>
+    /// <summary>
+    /// The number of ports that there is room for, 1 to <see cref="MostPorts"/>; MULTIPORT is offered for more than
+    /// one.
+    /// </summary>
     public int MaxPorts { get; init; } = 1;
 
-    /// <summary>The most bytes of input that wait for the guest on one port, not 0; whoever writes more waits.</summary>
+    /// <summary>
+    /// The most bytes of input that wait for the guest on one port, not 0; whoever writes more waits.
+    /// </summary>
     public int InputBufferBytes { get; init; } = 16_384;
 
-    /// <summary>The most bytes of output that wait for the stream of one port, not 0; after that the guest waits.</summary>
+    /// <summary>
+    /// The most bytes of output that wait for the stream of one port, not 0; after that the guest waits.
+    /// </summary>
     public int OutputBufferBytes { get; init; } = 16_384;
 
     /// <summary>The largest size of each queue.</summary>

@@ -2,10 +2,14 @@ using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Devices.Console;
 
-/// <summary>Bytes on their way from the guest to a stream: bounded, in order, written by one pump that runs while there are any.</summary>
+/// <summary>
+/// Bytes on their way from the guest to a stream: bounded, in order, written by one pump that runs while there are any.
+/// </summary>
 internal sealed class ConsoleOutput
 {
-    /// <summary>How long a stream that failed is left alone; an exception per byte would be the guest's to cause.</summary>
+    /// <summary>
+    /// How long a stream that failed is left alone; an exception per byte would be the guest's to cause.
+    /// </summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     private readonly Stream stream;

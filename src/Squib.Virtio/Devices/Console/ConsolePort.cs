@@ -14,7 +14,11 @@ public sealed class ConsolePort
     private volatile bool hostOpen = true;
 
     internal ConsolePort(
-        int id, ConsolePortOptions port, ConsoleOptions device, Doorbell arrived, Action<ConsolePort, ConsolePortNews> changed)
+        int id,
+        ConsolePortOptions port,
+        ConsoleOptions device,
+        Doorbell arrived,
+        Action<ConsolePort, ConsolePortNews> changed)
     {
         Id = id;
         Name = port.Name;
@@ -69,10 +73,13 @@ public sealed class ConsolePort
     /// <summary>Sends bytes to the guest, in order; writers take turns.</summary>
     /// <param name="bytes">The bytes, not to be changed until the task is done.</param>
     /// <param name="cancel">Gives up waiting for the guest; some of the bytes may have been taken.</param>
-    /// <returns>Done when all bytes are in the port's bounded buffer, so a guest that does not read holds the writer back.</returns>
+    /// <returns>
+    /// Done when all bytes are in the port's bounded buffer, so a guest that does not read holds the writer back.
+    /// </returns>
     /// <exception cref="InvalidOperationException">The port has been removed.</exception>
     /// <exception cref="OperationCanceledException">Waiting was given up.</exception>
-    public ValueTask WriteInputAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel = default) => input.WriteAsync(bytes, cancel);
+    public ValueTask WriteInputAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel = default) =>
+        input.WriteAsync(bytes, cancel);
 
     /// <summary>Waits until all that the guest has written so far is with the stream.</summary>
     /// <param name="cancel">Gives up waiting.</param>
@@ -87,7 +94,9 @@ public sealed class ConsolePort
         changed(this, ConsolePortNews.Open);
     }
 
-    /// <summary>Changes the size of the window and tells the guest (with MULTIPORT; otherwise only port 0 has a size).</summary>
+    /// <summary>
+    /// Changes the size of the window and tells the guest (with MULTIPORT; otherwise only port 0 has a size).
+    /// </summary>
     /// <param name="columns">The width in characters.</param>
     /// <param name="rows">The height in characters.</param>
     public void Resize(ushort columns, ushort rows)

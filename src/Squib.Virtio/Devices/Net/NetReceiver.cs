@@ -66,6 +66,7 @@ internal sealed class NetReceiver
                 default:
                     if (look == NetLook.Elsewhere) session.WakeReceiver(lane.Holder);
                     await bell.WaitAsync().ConfigureAwait(false);
+                    queue.BeginTurn();
                     look = Look();
                     break;
             }

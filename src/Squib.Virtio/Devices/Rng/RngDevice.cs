@@ -12,7 +12,9 @@ public sealed class RngDevice : IVirtioDevice
     private long failures;
 
     /// <summary>Makes an entropy device.</summary>
-    /// <param name="options">Where the bytes come from and how many at once; by default the operating system's generator.</param>
+    /// <param name="options">
+    /// Where the bytes come from and how many at once; by default the operating system's generator.
+    /// </param>
     /// <exception cref="ArgumentException">An option is out of its limits.</exception>
     public RngDevice(RngOptions? options = null)
     {
@@ -41,7 +43,9 @@ public sealed class RngDevice : IVirtioDevice
     /// <summary>The number of bytes given so far.</summary>
     public long Bytes => Volatile.Read(ref bytes);
 
-    /// <summary>The number of requests that got nothing so far, because the source failed or the driver lent no room.</summary>
+    /// <summary>
+    /// The number of requests that got nothing so far, because the source failed or the driver lent no room.
+    /// </summary>
     public long Failures => Volatile.Read(ref failures);
 
     /// <inheritdoc/>

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Squib.Virtio.Devices.Rng;
 
-/// <summary>Bytes that look random and are the same for the same seed, for runs that must repeat. They are no secret.</summary>
+/// <summary>
+/// Bytes that look random and are the same for the same seed, for runs that must repeat. They are no secret.
+/// </summary>
 /// <remarks>The generator is SplitMix64. One thread at a time may use it.</remarks>
 public sealed class SeededEntropySource
 {

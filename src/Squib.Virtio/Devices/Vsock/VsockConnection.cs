@@ -114,7 +114,7 @@ internal sealed class VsockConnection
         }
 
         if (ring) session.Outbox.Bell.Ring();
-        pending?.CancelWith(cancel, static self => ((VsockConnection)self!).CancelRead(), this);
+        pending?.CancelWith(static self => ((VsockConnection)self!).CancelRead(), this, cancel);
         return pending;
     }
 
@@ -157,7 +157,7 @@ internal sealed class VsockConnection
         session.Outbox.Bell.Ring();
         VsockPending? pending;
         lock (gate) pending = sender.Await(out outcome);
-        pending?.CancelWith(cancel, static self => ((VsockConnection)self!).CancelWrite(), this);
+        pending?.CancelWith(static self => ((VsockConnection)self!).CancelWrite(), this, cancel);
         return pending;
     }
 

@@ -56,7 +56,7 @@ internal sealed class VsockPending : IValueTaskSource<VsockOutcome>, IValueTaskS
     }
 
     /// <summary>Lets a token end the operation. Not under the lock: the token may have fired.</summary>
-    internal void CancelWith(CancellationToken cancel, Action<object?> action, object state)
+    internal void CancelWith(Action<object?> action, object state, CancellationToken cancel)
     {
         if (cancel.CanBeCanceled) registration = cancel.UnsafeRegister(action, state);
     }

@@ -1,4 +1,5 @@
 using Squib.Virtio.Devices.Block;
+using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 using Xunit;
 using static Squib.Virtio.Tests.Devices.Block.BlockGuest;
@@ -112,7 +113,12 @@ public sealed class AsyncBlockTests : IAsyncDisposable
         BlockGuest guest = new(pool, new() { QueueCount = 2 }, new() { Scheduling = scheduling });
         for (int round = 0; round < 300; round++)
         {
-            for (int i = 0; i < 16; i++) guest.Submit(i % 3 == 0 ? Out : In, (ulong)i, i % 3 == 0 ? [new byte[512]] : [], i % 3 == 0 ? [] : [512], i % 2);
+            for (int i = 0; i < 16; i++)
+            {
+                if (i % 3 == 0) guest.Submit(Out, (ulong)i, [new byte[512]], queue: i % 2);
+                else guest.Submit(In, (ulong)i, writable: [512], queue: i % 2);
+            }
+
             if (round % 3 != 0) WaitForAnswers(guest, 16);
             guest.Driver.Reset();
             Assert.Equal(DeviceStatus.None, guest.Driver.Status);
@@ -187,7 +193,8 @@ public sealed class AsyncBlockTests : IAsyncDisposable
 
         public bool CanUnmap => false;
 
-        public async ValueTask<BlockStatus> ReadAsync(Virtio.Queues.WritableSegments destination, long offset, CancellationToken reset)
+        public async ValueTask<BlockStatus> ReadAsync(
+            WritableSegments destination, long offset, CancellationToken reset)
         {
             TaskCompletionSource never = new();
             using CancellationTokenRegistration registration = reset.Register(() =>
@@ -199,13 +206,17 @@ public sealed class AsyncBlockTests : IAsyncDisposable
             return BlockStatus.Ok;
         }
 
-        public ValueTask<BlockStatus> WriteAsync(Virtio.Queues.ReadableSegments source, long offset, CancellationToken reset) => new(BlockStatus.Ok);
+        public ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, CancellationToken reset) =>
+            new(BlockStatus.Ok);
 
         public ValueTask<BlockStatus> FlushAsync(CancellationToken reset) => new(BlockStatus.Ok);
 
-        public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) => new(BlockStatus.Ok);
+        public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) =>
+            new(BlockStatus.Ok);
 
-        public ValueTask<BlockStatus> WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken reset) => new(BlockStatus.Ok);
+        public ValueTask<BlockStatus> WriteZeroesAsync(
+            long offset, long length, bool mayUnmap, CancellationToken reset) =>
+            new(BlockStatus.Ok);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
@@ -224,17 +235,20 @@ public sealed class AsyncBlockTests : IAsyncDisposable
 
         public bool CanUnmap => false;
 
-        public ValueTask<BlockStatus> ReadAsync(Virtio.Queues.WritableSegments destination, long offset, CancellationToken reset) =>
+        public ValueTask<BlockStatus> ReadAsync(WritableSegments destination, long offset, CancellationToken reset) =>
             LaterAsync(() => destination.TryWrite(bytes.AsSpan((int)offset, (int)destination.Length)));
 
-        public ValueTask<BlockStatus> WriteAsync(Virtio.Queues.ReadableSegments source, long offset, CancellationToken reset) =>
+        public ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, CancellationToken reset) =>
             LaterAsync(() => source.TryRead(bytes.AsSpan((int)offset, (int)source.Length)));
 
         public ValueTask<BlockStatus> FlushAsync(CancellationToken reset) => LaterAsync(() => true);
 
-        public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) => LaterAsync(() => true);
+        public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) =>
+            LaterAsync(() => true);
 
-        public ValueTask<BlockStatus> WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken reset) => LaterAsync(() => true);
+        public ValueTask<BlockStatus> WriteZeroesAsync(
+            long offset, long length, bool mayUnmap, CancellationToken reset) =>
+            LaterAsync(() => true);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

@@ -25,9 +25,11 @@ public sealed class BlockAllocationTests : IDisposable
     public async Task A_request_allocates_nothing(uint type, bool inFile, BlockCacheMode cache)
     {
         File.WriteAllBytes(path, new byte[1 << 20]);
-        await using IBlockBackend backend = inFile ? FileBlockBackend.Open(path) : new MemoryBlockBackend(new byte[1 << 20]);
+        await using IBlockBackend backend =
+            inFile ? FileBlockBackend.Open(path) : new MemoryBlockBackend(new byte[1 << 20]);
         BlockGuest guest = new(backend, new() { Cache = cache });
-        // The first rounds fill pools, and a collection counts what is left of the thread's piece of heap: the least tells.
+        // The first rounds fill pools, and a collection counts what is left of the thread's piece of heap: the least
+        // tells.
         long least = long.MaxValue;
         for (int round = 0; round < 40; round++) least = Math.Min(least, Round(guest, type));
         bool waits = cache == BlockCacheMode.WriteThrough || type is Flush or WriteZeroes;

@@ -16,7 +16,8 @@ public sealed class BlockDeviceTests
     [InlineData(true, true)]
     public void What_was_written_is_read_back(bool packed, bool inOrder)
     {
-        BlockGuest guest = new(new MemoryBlockBackend(new byte[DiskBytes]), transport: new() { RingPacked = packed, InOrder = inOrder });
+        MemoryBlockBackend backend = new(new byte[DiskBytes]);
+        BlockGuest guest = new(backend, transport: new() { RingPacked = packed, InOrder = inOrder });
         byte[] data = Pattern(8192);
         BlockAnswer written = guest.Write(5, data);
         Assert.Equal((Ok, 1u), (written.Status, written.Length));
@@ -74,7 +75,8 @@ public sealed class BlockDeviceTests
     public void An_unknown_type_is_UNSUPP()
     {
         BlockGuest guest = new(new SpyBlockBackend(DiskBytes));
-        foreach (uint type in new uint[] { 2, 3, 5, 10, 12, 99, 0x7fff_ffff, 0x8000_0000, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24 })
+        uint[] types = [2, 3, 5, 10, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 99, 0x7fff_ffff, 0x8000_0000];
+        foreach (uint type in types)
         {
             BlockAnswer answer = guest.Do(type, 0);
             Assert.Equal((Unsupported, 1u), (answer.Status, answer.Length));
@@ -131,8 +133,9 @@ public sealed class BlockDeviceTests
             DiscardAlignmentSectors = 16,
         };
         BlockGuest guest = new(backend, options);
-        const ulong all = BlockFeature.SizeMax | BlockFeature.SegMax | BlockFeature.BlockSize | BlockFeature.Flush | BlockFeature.Topology
-            | BlockFeature.ConfigWce | BlockFeature.MultiQueue | BlockFeature.Discard | BlockFeature.WriteZeroes;
+        const ulong all = BlockFeature.SizeMax | BlockFeature.SegMax | BlockFeature.BlockSize | BlockFeature.Flush
+            | BlockFeature.Topology | BlockFeature.ConfigWce | BlockFeature.MultiQueue | BlockFeature.Discard
+            | BlockFeature.WriteZeroes;
         Assert.Equal(all, guest.Device.Features);
         byte[] config = guest.Driver.ReadConfig(0, 0x40);
         byte[] expected = new byte[0x40];
@@ -164,7 +167,8 @@ public sealed class BlockDeviceTests
         Assert.Equal(0u, plain.Features & (BlockFeature.Discard | BlockFeature.ReadOnly | 1UL << 15 | 1UL << 16));
         Assert.NotEqual(0u, plain.Features & BlockFeature.WriteZeroes);
         BlockDevice readOnly = new(new SpyBlockBackend(512) { ReadOnly = true });
-        Assert.Equal(BlockFeature.ReadOnly, readOnly.Features & (BlockFeature.Discard | BlockFeature.ReadOnly | BlockFeature.WriteZeroes));
+        const ulong writing = BlockFeature.Discard | BlockFeature.WriteZeroes;
+        Assert.Equal(BlockFeature.ReadOnly, readOnly.Features & (BlockFeature.ReadOnly | writing));
     }
 
     [Theory]
@@ -187,15 +191,19 @@ public sealed class BlockDeviceTests
     [Fact]
     public void Options_out_of_their_limits_are_refused()
     {
-        MemoryBlockBackend backend = new(new byte[512]);
-        Assert.Throws<ArgumentException>("Id", () => new BlockDevice(backend, new() { Id = "123456789012345678901" }));
-        Assert.Throws<ArgumentException>("Id", () => new BlockDevice(backend, new() { Id = "ä" }));
-        Assert.Throws<ArgumentException>("BlockSize", () => new BlockDevice(backend, new() { BlockSize = 1000 }));
-        Assert.Throws<ArgumentException>("PhysicalBlockSize", () => new BlockDevice(backend, new() { BlockSize = 4096, PhysicalBlockSize = 512 }));
-        Assert.Throws<ArgumentOutOfRangeException>("QueueCount", () => new BlockDevice(backend, new() { QueueCount = 0 }));
-        Assert.Throws<ArgumentOutOfRangeException>("MaxRanges", () => new BlockDevice(backend, new() { MaxRanges = 1025 }));
+        Refuse("Id", new() { Id = "123456789012345678901" });
+        Refuse("Id", new() { Id = "ä" });
+        Refuse("BlockSize", new() { BlockSize = 1000 });
+        Refuse("PhysicalBlockSize", new() { BlockSize = 4096, PhysicalBlockSize = 512 });
+        Refuse("QueueCount", new() { QueueCount = 0 });
+        Refuse("MaxRanges", new() { MaxRanges = 1025 });
         Assert.Throws<ArgumentException>("bytes", () => new MemoryBlockBackend(new byte[513]));
         Assert.Throws<ArgumentException>("backend", () => new BlockDevice(new SpyBlockBackend(100)));
+        static void Refuse(string name, BlockOptions options)
+        {
+            SpyBlockBackend backend = new(512);
+            Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(() => new BlockDevice(backend, options)).ParamName);
+        }
     }
 
     [Fact]

@@ -109,7 +109,8 @@ public sealed class FileBlockBackendTests : IDisposable
     public async Task Zeros_are_written_where_the_host_cannot_punch_holes()
     {
         string path = Image(1 << 20, fill: 0xff);
-        FileBlockBackend backend = FileBlockBackend.Open(path, punchHole: (_, _, _) => false, zeroRange: (_, _, _) => false);
+        FileRangeOperation cannot = (_, _, _) => false;
+        FileBlockBackend backend = FileBlockBackend.Open(path, punchHole: cannot, zeroRange: cannot);
         Assert.False(backend.CanUnmap);
         BlockGuest guest = new(backend);
         Assert.Equal(0u, guest.Device.Features & BlockFeature.Discard);

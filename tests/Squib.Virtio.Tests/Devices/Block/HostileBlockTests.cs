@@ -19,7 +19,8 @@ public sealed class HostileBlockTests : IAsyncDisposable
     [InlineData(Out, Sectors, 512)]
     [InlineData(In, Sectors - 1, 1024)]
     [InlineData(Out, Sectors - 1, 1024)]
-    public void B01_A_transfer_past_the_end_is_IOERR(uint type, int sector, int bytes) => AssertRefused(type, (ulong)sector, bytes);
+    public void B01_A_transfer_past_the_end_is_IOERR(uint type, int sector, int bytes) =>
+        AssertRefused(type, (ulong)sector, bytes);
 
     [Theory]
     [Trait("Case", "B02")]
@@ -140,7 +141,8 @@ public sealed class HostileBlockTests : IAsyncDisposable
         ulong header = guest.Driver.Allocate(16);
         ulong status = guest.Driver.Allocate(1);
         guest.Driver.Memory.TryWrite(header, Header(Discard, 0));
-        DriverSegment[] segments = [new(header, 16, false), .. Enumerable.Repeat(new DriverSegment(block, 65_536, false), 250), new(status, 1, true)];
+        IEnumerable<DriverSegment> data = Enumerable.Repeat(new DriverSegment(block, 65_536, false), 250);
+        DriverSegment[] segments = [new(header, 16, false), .. data, new(status, 1, true)];
         long before = GC.GetAllocatedBytesForCurrentThread();
         guest.Queue.Add(segments);
         guest.Queue.Kick();

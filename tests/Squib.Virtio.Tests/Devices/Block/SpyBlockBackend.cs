@@ -4,7 +4,10 @@ using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Tests.Devices.Block;
 
-/// <summary>A disk in memory that writes down what is asked of it, fails as it is told, and may keep requests until they are completed.</summary>
+/// <summary>
+/// A disk in memory that writes down what is asked of it, fails as it is told, and may keep requests until they are
+/// completed.
+/// </summary>
 internal sealed class SpyBlockBackend(int length) : IBlockBackend
 {
     private readonly Stack<Operation> free = new();
@@ -56,7 +59,8 @@ internal sealed class SpyBlockBackend(int length) : IBlockBackend
         return ValueTask.CompletedTask;
     }
 
-    private ValueTask<BlockStatus> Run(string what, long offset, long length, WritableSegments? to, ReadableSegments? from)
+    private ValueTask<BlockStatus> Run(
+        string what, long offset, long length, WritableSegments? to, ReadableSegments? from)
     {
         if (Records) Calls.Add($"{what} {offset}+{length}");
         if (Faults.TryGetValue(what, out Func<BlockStatus>? fault)) return new(fault());

@@ -51,7 +51,8 @@ public sealed class ConsoleDeviceTests : IAsyncDisposable
         ConsoleDevice device = new(counter);
         (GuestDriver driver, _, _) = GuestDriver.Attach(device);
         driver.Start();
-        DriverSegment[] segments = [.. Enumerable.Repeat(new DriverSegment(0x8010_0000, 8 << 20, IsWritable: false), 128)];
+        DriverSegment same = new(0x8010_0000, 8 << 20, IsWritable: false);
+        DriverSegment[] segments = [.. Enumerable.Repeat(same, 128)];
         long before = GC.GetAllocatedBytesForCurrentThread();
         driver.Queues[1].Add(segments, indirect: true);
         driver.Queues[1].Kick();
@@ -315,10 +316,12 @@ public sealed class ConsoleDeviceTests : IAsyncDisposable
     public void Options_out_of_their_limits_are_refused()
     {
         Assert.Throws<ArgumentNullException>(() => new ConsoleDevice(null!));
-        Assert.Throws<ArgumentOutOfRangeException>("MaxPorts", () => new ConsoleDevice(output, new() { MaxPorts = 0 }));
-        Assert.Throws<ArgumentOutOfRangeException>("MaxPorts", () => new ConsoleDevice(output, new() { MaxPorts = 32 }));
-        Assert.Throws<ArgumentOutOfRangeException>("InputBufferBytes", () => new ConsoleDevice(output, new() { InputBufferBytes = 0 }));
-        Assert.Throws<ArgumentOutOfRangeException>("OutputBufferBytes", () => new ConsoleDevice(output, new() { OutputBufferBytes = -1 }));
+        Refuse("MaxPorts", new() { MaxPorts = 0 });
+        Refuse("MaxPorts", new() { MaxPorts = 32 });
+        Refuse("InputBufferBytes", new() { InputBufferBytes = 0 });
+        Refuse("OutputBufferBytes", new() { OutputBufferBytes = -1 });
+        void Refuse(string name, ConsoleOptions options) =>
+            Assert.Throws<ArgumentOutOfRangeException>(name, () => new ConsoleDevice(output, options));
     }
 
     internal static byte[] Pattern(int length)
@@ -328,7 +331,8 @@ public sealed class ConsoleDeviceTests : IAsyncDisposable
         return bytes;
     }
 
-    private (ConsoleDevice Device, GuestDriver Driver) Start(TransportOptions? transport = null, ConsoleOptions? options = null)
+    private (ConsoleDevice Device, GuestDriver Driver) Start(
+        TransportOptions? transport = null, ConsoleOptions? options = null)
     {
         ConsoleDevice device = new(output, options);
         (GuestDriver driver, _, _) = GuestDriver.Attach(device, transport);

@@ -67,7 +67,8 @@ public sealed class MultiPortTests : IAsyncDisposable
             [new(0, ConsolePortEvent, 1), new(0, PortOpen, 1), new(0, Resize, 0, [80, 0, 25, 0])],
             Messages());
         Say(1, PortReady, 1);
-        Assert.Equal([new(1, PortName, 1, Encoding.UTF8.GetBytes("org.example.dräht")), new(1, PortOpen, 1)], Messages());
+        byte[] name = Encoding.UTF8.GetBytes("org.example.dräht");
+        Assert.Equal([new(1, PortName, 1, name), new(1, PortOpen, 1)], Messages());
     }
 
     [Fact]
@@ -227,7 +228,8 @@ public sealed class MultiPortTests : IAsyncDisposable
     [Fact]
     public void A_bad_name_is_refused()
     {
-        Assert.Throws<ArgumentException>("Name", () => device.AddPort(new() { Output = second, Name = new string('ä', 61) }));
+        string tooLong = new('ä', 61);
+        Assert.Throws<ArgumentException>("Name", () => device.AddPort(new() { Output = second, Name = tooLong }));
         Assert.Throws<ArgumentException>("Name", () => device.AddPort(new() { Output = second, Name = "a\0b" }));
         Assert.Throws<ArgumentNullException>("Output", () => device.AddPort(new() { Output = null! }));
         Assert.Single(device.Ports);

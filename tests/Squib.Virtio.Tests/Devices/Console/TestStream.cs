@@ -41,7 +41,8 @@ internal sealed class TestStream : Stream
         held?.SetResult();
     }
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Writes++;
         if (gate is { } held) await held.Task.ConfigureAwait(false);

@@ -43,7 +43,7 @@ public sealed class RngDeviceTests
     public void R01_Four_gigabytes_are_asked_for_and_64_KiB_are_given()
     {
         RngDevice device = new();
-        (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: new(new GuestRegion(0x8000_0000, new byte[16 << 20])));
+        (GuestDriver driver, _, _) = GuestDriver.Attach(device);
         driver.Start(queueSize: 64);
         ulong inside = 0x8000_0000 + (1 << 20);
         DriverSegment[] segments = [.. Enumerable.Repeat(new DriverSegment(inside, 8 << 20, IsWritable: true), 255)];
@@ -77,7 +77,8 @@ public sealed class RngDeviceTests
     public void R03_Empty_tiny_and_impossible_buffers()
     {
         RngDevice device = new();
-        GuestMemory memory = new(new GuestRegion(0x8000_0000, new byte[1 << 20]), new GuestRegion(0x8020_0000, new byte[1 << 20]));
+        GuestRegion first = new(0x8000_0000, new byte[1 << 20]);
+        GuestMemory memory = new(first, new GuestRegion(0x8020_0000, new byte[1 << 20]));
         (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: memory);
         DriverQueue queue = driver.Start()!;
         queue.Submit([], [0]);
@@ -109,7 +110,8 @@ public sealed class RngDeviceTests
             Assert.Equal(64, queue.Reap().Count);
         }
 
-        // A collection in between counts what is left of the thread's piece of heap, so a round now and then shows more.
+        // A collection in between counts what is left of the thread's piece of heap, so a round now and then shows
+        // more.
         Assert.Equal(0, least);
         Assert.Equal(128_000, device.Requests);
     }
@@ -118,7 +120,10 @@ public sealed class RngDeviceTests
     public void A_source_that_fails_gives_length_0_and_the_next_request_is_served()
     {
         bool fails = true;
-        RngDevice device = new(new() { Source = bytes => bytes.Fill(fails ? throw new IOException("Empty.") : (byte)7) });
+        RngDevice device = new(new()
+        {
+            Source = bytes => bytes.Fill(fails ? throw new IOException("Empty.") : (byte)7),
+        });
         (GuestDriver driver, _, _) = GuestDriver.Attach(device);
         DriverQueue queue = driver.Start()!;
         queue.Submit([], [16]);
