@@ -3,6 +3,7 @@ using Squib.Benchmarks.Block;
 using Squib.Benchmarks.Boot;
 using Squib.Benchmarks.Net;
 using Squib.Benchmarks.Ring;
+using Squib.Benchmarks.Vsock;
 
 bool quick = args.Contains("--quick");
 switch (args.FirstOrDefault())
@@ -24,6 +25,10 @@ switch (args.FirstOrDefault())
     case "net":
         NetBenchmark.Run(quick);
         return 0;
+    case "vsock":
+        List<string> sockets = VsockBenchmark.Run(quick);
+        if (!quick) Report.Write("vsock", sockets);
+        return 0;
     case "ring-one":
         using (RingRun run = new(args[1] == "packed", 1))
         {
@@ -33,6 +38,6 @@ switch (args.FirstOrDefault())
 
         return 0;
     default:
-        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|net [--quick]");
+        Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|net|vsock [--quick]");
         return 2;
 }

@@ -42,6 +42,7 @@ internal sealed class Socat : IDisposable
     public void Dispose()
     {
         if (!process.HasExited) process.Kill(entireProcessTree: true);
+        process.WaitForExit();
         process.Dispose();
     }
 }
