@@ -1,4 +1,5 @@
 using Squib.Virtio.Bus;
+using Squib.Virtio.Tests.Queues;
 using Xunit;
 
 namespace Squib.Virtio.Tests.Bus;
@@ -96,12 +97,12 @@ public sealed class MmioBusTests
     }
 
     [Fact]
-    public void Look_ups_go_on_while_devices_come_and_go()
+    public async Task Look_ups_go_on_while_devices_come_and_go()
     {
         Recorder steady = new();
         bus.Add(new(0x80_0000, 0x1000), steady);
         using CancellationTokenSource end = new();
-        Task changer = Task.Run(() =>
+        Task changer = Vcpu.Start(() =>
         {
             Recorder[] others = [.. Enumerable.Range(0, 32).Select(_ => new Recorder())];
             while (!end.IsCancellationRequested)
@@ -118,8 +119,8 @@ public sealed class MmioBusTests
             Assert.Equal(0xab, data[0]);
         }
 
-        end.Cancel();
-        changer.GetAwaiter().GetResult();
+        await end.CancelAsync();
+        await changer;
         Assert.Equal(0, bus.UnclaimedAccesses);
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
@@ -40,8 +39,9 @@ public sealed class CorruptionTests(ITestOutputHelper output)
         IVirtioDevice device = holding ? new HoldingDevice(8, 8) : new FillDevice(8, 8);
         using Bench bench = new(format, device: device, options: new() { InOrder = inOrder, Scheduling = scheduling });
         using CancellationTokenSource end = new();
-        Task corruptor = Task.Run(() => Corrupt(bench, new Random(seed), end.Token));
-        Task completer = holding ? Task.Run(() => Complete((HoldingDevice)device, end.Token)) : Task.CompletedTask;
+        Random corruption = new(seed);
+        Task corruptor = Vcpu.Repeat(() => CorruptOnce(bench, corruption), end.Token);
+        Task completer = holding ? Vcpu.Repeat(((HoldingDevice)device).CompleteAll, end.Token) : Task.CompletedTask;
         Random random = new(seed + 1);
         int broken = 0;
         try
@@ -88,15 +88,6 @@ public sealed class CorruptionTests(ITestOutputHelper output)
         }
     }
 
-    private static void Corrupt(Bench bench, Random random, CancellationToken end)
-    {
-        while (!end.IsCancellationRequested)
-        {
-            for (int i = 0; i < 50; i++) CorruptOnce(bench, random);
-            Thread.Yield();
-        }
-    }
-
     private static void CorruptOnce(Bench bench, Random random)
     {
         RawRing ring = random.Next(2) == 0 ? bench.Ring : bench.Second;
@@ -118,14 +109,5 @@ public sealed class CorruptionTests(ITestOutputHelper output)
             _ => (ushort)((random.Next(2) * Raw.Avail) | (random.Next(2) * Raw.Used) | random.Next(8)),
         };
         ring.Store16(at, value);
-    }
-
-    private static void Complete(HoldingDevice device, CancellationToken end)
-    {
-        while (!end.IsCancellationRequested)
-        {
-            device.CompleteAll();
-            Thread.Yield();
-        }
     }
 }

@@ -1,5 +1,4 @@
 using Squib.Virtio.Queues;
-using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
 

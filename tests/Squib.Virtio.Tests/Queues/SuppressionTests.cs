@@ -1,4 +1,3 @@
-using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
@@ -12,7 +11,8 @@ public sealed class SuppressionTests
 
     public static TheoryData<RingFormat> Formats => RingFormats.Direct;
 
-    // --- interrupts, split ring -------------------------------------------------------------------------------------------------
+    // --- interrupts, split ring
+    // -------------------------------------------------------------------------------------------------
 
     [Fact]
     [Trait("Case", "Q29"), Trait("Row", "SPLIT-09"), Trait("Row", "SPLIT-10"), Trait("Row", "SPLIT-11")]
@@ -102,7 +102,8 @@ public sealed class SuppressionTests
         Assert.Equal(expected ? 1 : 0, bench.Gic.Pulses(new Slot(0).Interrupt) - before);
     }
 
-    // --- interrupts, packed ring ------------------------------------------------------------------------------------------------
+    // --- interrupts, packed ring
+    // ------------------------------------------------------------------------------------------------
 
     [Theory, InlineData(false), InlineData(true)]
     [Trait("Row", "PACKED-D08"), Trait("Row", "PACKED-D09")]
@@ -153,7 +154,8 @@ public sealed class SuppressionTests
         for (int i = 0; i < 20; i++) Assert.Equal(1, ServeAndCount(bench));
     }
 
-    // --- kicks ------------------------------------------------------------------------------------------------------------------
+    // --- kicks
+    // ------------------------------------------------------------------------------------------------------------------
 
     [Fact]
     [Trait("Row", "SPLIT-18"), Trait("Row", "SPLIT-19")]
@@ -266,7 +268,8 @@ public sealed class SuppressionTests
         Assert.Equal(0, transport.Session.Queues[0].InvalidNotifications);
     }
 
-    // --- NOTIFICATION_DATA ------------------------------------------------------------------------------------------------------
+    // --- NOTIFICATION_DATA
+    // ------------------------------------------------------------------------------------------------------
 
     [Theory, MemberData(nameof(Formats))]
     [Trait("Row", "BASE-D08"), Trait("Row", "BASE-D09")]
