@@ -4,6 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Squib.Virtio.Host;
 
 /// <summary>The C library's calls that .NET has no equivalent for.</summary>
+// SAFETY: the pointers passed here are spans that are pinned for the call, and lengths that go with them.
 internal static partial class Libc
 {
     public const int ProtRead = 1;

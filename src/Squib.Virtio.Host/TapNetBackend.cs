@@ -53,7 +53,8 @@ public sealed class TapNetBackend : INetBackend
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public static TapNetBackend Open(string name, int queueCount = 1)
     {
-        if (string.IsNullOrEmpty(name) || name.Length > TapInterface.MaxNameBytes || !Ascii.IsValid(name) || name.Contains('/', StringComparison.Ordinal))
+        if (string.IsNullOrEmpty(name) || name.Length > TapInterface.MaxNameBytes || !Ascii.IsValid(name)
+            || name.Contains('/', StringComparison.Ordinal))
             throw new ArgumentException($"'{name}' is not a name of 1 to {TapInterface.MaxNameBytes} characters.", nameof(name));
         if (queueCount is < 1 or > MaxQueues)
             throw new ArgumentOutOfRangeException(nameof(queueCount), queueCount, $"There are 1 to {MaxQueues} queues.");

@@ -7,7 +7,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Testing;
 
-/// <summary>The driver's side of virtio-MMIO: reads and writes registers in the order in which Linux' driver does.</summary>
+/// <summary>
+/// The driver's side of virtio-MMIO: reads and writes registers in the order in which Linux' driver does.
+/// </summary>
 public sealed class GuestDriver
 {
     private readonly IBusDevice registers;
@@ -18,7 +20,8 @@ public sealed class GuestDriver
     /// <summary>Creates a driver.</summary>
     /// <param name="registers">The device's registers.</param>
     /// <param name="memory">The guest's memory.</param>
-    /// <param name="scratch">Where in guest memory the driver may put rings and buffers; by default in the first region.</param>
+    /// <param name="scratch">Where in guest memory the driver may put rings and buffers; by default in the first
+    /// region.</param>
     public GuestDriver(IBusDevice registers, GuestMemory memory, ulong? scratch = null)
     {
         ArgumentNullException.ThrowIfNull(registers);
@@ -40,7 +43,9 @@ public sealed class GuestDriver
     /// <summary>The value of the Status register.</summary>
     public DeviceStatus Status => (DeviceStatus)ReadRegister(MmioRegister.Status);
 
-    /// <summary>Puts a device behind a transport, with memory of 16 MiB at 0x8000_0000 unless told otherwise, and drives it.</summary>
+    /// <summary>
+    /// Puts a device behind a transport, with memory of 16 MiB at 0x8000_0000 unless told otherwise, and drives it.
+    /// </summary>
     /// <param name="device">The device.</param>
     /// <param name="options">What the transport offers.</param>
     /// <param name="memory">The guest's memory.</param>

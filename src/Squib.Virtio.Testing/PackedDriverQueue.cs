@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Testing;
 
-/// <summary>The driver's side of a packed ring (virtio 1.2, 2.8). Its descriptors can be written one by one to make bad rings.</summary>
+/// <summary>
+/// The driver's side of a packed ring (virtio 1.2, 2.8). Its descriptors can be written one by one to make bad rings.
+/// </summary>
 public sealed class PackedDriverQueue : DriverQueue
 {
     private const ushort Available = 1 << 7;
@@ -32,7 +34,8 @@ public sealed class PackedDriverQueue : DriverQueue
     private protected override ushort NotificationPosition => Position(nextSlot, wrap);
 
     /// <summary>Writes a descriptor.</summary>
-    /// <param name="table">The address of the table; that of the ring is <see cref="DriverQueue.DescriptorArea"/>.</param>
+    /// <param name="table">The address of the table; that of the ring is
+    /// <see cref="DriverQueue.DescriptorArea"/>.</param>
     /// <param name="index">The index in the table.</param>
     /// <param name="address">The address of the buffer.</param>
     /// <param name="length">Its length.</param>

@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Testing;
 
-/// <summary>The driver's side of a split ring (virtio 1.2, 2.7). Its fields can be written one by one to make bad rings.</summary>
+/// <summary>
+/// The driver's side of a split ring (virtio 1.2, 2.7). Its fields can be written one by one to make bad rings.
+/// </summary>
 public sealed class SplitDriverQueue : DriverQueue
 {
     private readonly Queue<ushort> freeDescriptors = new();
@@ -28,7 +30,8 @@ public sealed class SplitDriverQueue : DriverQueue
     private protected override ushort NotificationPosition => availableIndex;
 
     /// <summary>Writes a descriptor.</summary>
-    /// <param name="table">The address of the table; that of the ring is <see cref="DriverQueue.DescriptorArea"/>.</param>
+    /// <param name="table">The address of the table; that of the ring is
+    /// <see cref="DriverQueue.DescriptorArea"/>.</param>
     /// <param name="index">The index in the table.</param>
     /// <param name="address">The address of the buffer.</param>
     /// <param name="length">Its length.</param>
@@ -66,7 +69,8 @@ public sealed class SplitDriverQueue : DriverQueue
     public override bool Publish()
     {
         ushort old = publishedIndex;
-        // The fences of a driver on another CPU: entries before the index, the index before the look at what the device wants.
+        // The fences of a driver on another CPU: entries before the index, the index before the look at what the
+        // device wants.
         Thread.MemoryBarrier();
         WriteAvailableIndex(availableIndex);
         publishedIndex = availableIndex;

@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Squib.Virtio.Testing;
 
 /// <summary>
-/// Host memory for a region, between guard bytes. It calls back whenever it is looked up, so that a test can change what a driver has
+/// Host memory for a region, between guard bytes. It calls back whenever it is looked up, so that a test can change
+/// what a driver has
 /// written between two looks of a device.
 /// </summary>
 public sealed class WatchedMemory : MemoryManager<byte>

@@ -1,4 +1,5 @@
 using Squib.Virtio.Bus;
+using Squib.Virtio.Tests.Queues;
 using Xunit;
 
 namespace Squib.Virtio.Tests.Bus;
@@ -49,7 +50,8 @@ public sealed class MmioBusTests
         Assert.Equal(1, bus.UnclaimedAccesses);
     }
 
-    [Theory, InlineData(0x1000, 0x1000), InlineData(0x0fff, 2), InlineData(0x1fff, 1), InlineData(0, 0x1001), InlineData(0x1800, 8), InlineData(0, 0x10000)]
+    [Theory, InlineData(0x1000, 0x1000), InlineData(0x0fff, 2), InlineData(0x1fff, 1)]
+    [InlineData(0, 0x1001), InlineData(0x1800, 8), InlineData(0, 0x10000)]
     public void A_range_that_overlaps_another_is_refused(ulong start, ulong length)
     {
         Recorder device = new();
@@ -96,12 +98,12 @@ public sealed class MmioBusTests
     }
 
     [Fact]
-    public void Look_ups_go_on_while_devices_come_and_go()
+    public async Task Look_ups_go_on_while_devices_come_and_go()
     {
         Recorder steady = new();
         bus.Add(new(0x80_0000, 0x1000), steady);
         using CancellationTokenSource end = new();
-        Task changer = Task.Run(() =>
+        Task changer = Vcpu.Start(() =>
         {
             Recorder[] others = [.. Enumerable.Range(0, 32).Select(_ => new Recorder())];
             while (!end.IsCancellationRequested)
@@ -118,8 +120,8 @@ public sealed class MmioBusTests
             Assert.Equal(0xab, data[0]);
         }
 
-        end.Cancel();
-        changer.GetAwaiter().GetResult();
+        await end.CancelAsync();
+        await changer;
         Assert.Equal(0, bus.UnclaimedAccesses);
     }
 

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>Two devices on one guest memory with guards, holes and read-only memory, and the checks that hold in every case.</summary>
+/// <summary>
+/// Two devices on one guest memory with guards, holes and read-only memory, and the checks that hold in every case.
+/// </summary>
 internal sealed class Bench : IDisposable
 {
     public const ulong R0 = 0x8000_0000;
@@ -26,7 +28,8 @@ internal sealed class Bench : IDisposable
     private readonly List<Raw> offered = [];
     private readonly Dictionary<ushort, List<Raw>> buffers = [];
     private int tables;
-    public Bench(RingFormat format, int size = 8, IVirtioDevice? device = null, TransportOptions? options = null, IrqTrigger trigger = IrqTrigger.Edge)
+    public Bench(
+        RingFormat format, int size = 8, IVirtioDevice? device = null, TransportOptions? options = null, IrqTrigger trigger = IrqTrigger.Edge)
     {
         Format = format;
         ram = [new(R0, R0Length), new(R1, R1Length), new(R2, R2Length), new(Rom, RomLength, readOnly: true)];
@@ -111,7 +114,9 @@ internal sealed class Bench : IDisposable
         foreach (GuardedRam r in ram) r.Remember();
     }
 
-    /// <summary>Kicks and expects that a malformed chain, offered before, is returned with length 0 and that service goes on.</summary>
+    /// <summary>
+    /// Kicks and expects that a malformed chain, offered before, is returned with length 0 and that service goes on.
+    /// </summary>
     public void KickAndExpectDrop(ChainFault fault, ushort id, bool ringIsFull = false)
     {
         long served = Fill.Requests;
@@ -159,7 +164,9 @@ internal sealed class Bench : IDisposable
         AssertHealthy();
     }
 
-    /// <summary>Kicks and expects that the ring is given up: nothing is used, NEEDS_RESET with an interrupt, a reset recovers.</summary>
+    /// <summary>
+    /// Kicks and expects that the ring is given up: nothing is used, NEEDS_RESET with an interrupt, a reset recovers.
+    /// </summary>
     public void KickAndExpectBroken(long usedBefore = 0)
     {
         long served = (Device as FillDevice)?.Requests ?? 0;
@@ -207,7 +214,9 @@ internal sealed class Bench : IDisposable
             Assert.Equal((fault, fault == expected ? count : 0), (fault, Queue.Dropped(fault)));
     }
 
-    /// <summary>Nothing but the ring's own fields and the buffers that may be written has changed since the kick.</summary>
+    /// <summary>
+    /// Nothing but the ring's own fields and the buffers that may be written has changed since the kick.
+    /// </summary>
     public void AssertUntouched()
     {
         List<(ulong Address, ulong Length)> allowed = [.. Ring.WrittenByDevice];

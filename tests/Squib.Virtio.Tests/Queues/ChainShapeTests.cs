@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>What a driver may put into a chain and what not; each case in both rings, direct and through a table.</summary>
+/// <summary>
+/// What a driver may put into a chain and what not; each case in both rings, direct and through a table.
+/// </summary>
 public sealed class ChainShapeTests
 {
     public static TheoryData<RingFormat> Formats => RingFormats.All;

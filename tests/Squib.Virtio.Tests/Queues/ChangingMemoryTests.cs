@@ -87,7 +87,9 @@ public sealed class ChangingMemoryTests
         }
     }
 
-    /// <summary>Changes memory at each look that the device takes in turn, and checks that it never does what no reading allows.</summary>
+    /// <summary>
+    /// Changes memory at each look that the device takes in turn, and checks that it never does what no reading allows.
+    /// </summary>
     private static void Vary(RingFormat format, Action<RawRing, ulong> change)
     {
         int effects = 0;

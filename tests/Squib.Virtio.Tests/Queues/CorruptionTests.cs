@@ -38,8 +38,9 @@ public sealed class CorruptionTests(ITestOutputHelper output)
         IVirtioDevice device = holding ? new HoldingDevice(8, 8) : new FillDevice(8, 8);
         using Bench bench = new(format, device: device, options: new() { InOrder = inOrder, Scheduling = scheduling });
         using CancellationTokenSource end = new();
-        Task corruptor = Task.Run(() => Corrupt(bench, new Random(seed), end.Token));
-        Task completer = holding ? Task.Run(() => Complete((HoldingDevice)device, end.Token)) : Task.CompletedTask;
+        Random corruption = new(seed);
+        Task corruptor = Vcpu.Repeat(() => CorruptOnce(bench, corruption), end.Token);
+        Task completer = holding ? Vcpu.Repeat(((HoldingDevice)device).CompleteAll, end.Token) : Task.CompletedTask;
         Random random = new(seed + 1);
         int broken = 0;
         try
@@ -86,15 +87,6 @@ public sealed class CorruptionTests(ITestOutputHelper output)
         }
     }
 
-    private static void Corrupt(Bench bench, Random random, CancellationToken end)
-    {
-        while (!end.IsCancellationRequested)
-        {
-            for (int i = 0; i < 50; i++) CorruptOnce(bench, random);
-            Thread.Yield();
-        }
-    }
-
     private static void CorruptOnce(Bench bench, Random random)
     {
         RawRing ring = random.Next(2) == 0 ? bench.Ring : bench.Second;
@@ -116,14 +108,5 @@ public sealed class CorruptionTests(ITestOutputHelper output)
             _ => (ushort)((random.Next(2) * Raw.Avail) | (random.Next(2) * Raw.Used) | random.Next(8)),
         };
         ring.Store16(at, value);
-    }
-
-    private static void Complete(HoldingDevice device, CancellationToken end)
-    {
-        while (!end.IsCancellationRequested)
-        {
-            device.CompleteAll();
-            Thread.Yield();
-        }
     }
 }

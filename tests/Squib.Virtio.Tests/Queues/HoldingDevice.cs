@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>A device whose requests stay with its backend until the test completes them, in any order and on any thread.</summary>
+/// <summary>
+/// A device whose requests stay with its backend until the test completes them, in any order and on any thread.
+/// </summary>
 internal sealed class HoldingDevice(params ushort[] queueSizes) : IVirtioDevice
 {
     private readonly Lock gate = new();

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>VIRTIO_F_IN_ORDER: buffers come back in the order in which they were made available, in runs where that is allowed.</summary>
+/// <summary>
+/// VIRTIO_F_IN_ORDER: buffers come back in the order in which they were made available, in runs where that is allowed.
+/// </summary>
 public sealed class InOrderTests
 {
     private static readonly TransportOptions Options = new() { InOrder = true };
@@ -25,7 +27,8 @@ public sealed class InOrderTests
         device.Complete(1);
         bench.AssertNothingUsed();
         device.Complete(0);
-        // One element for 0 and 1, which were filled completely: the id and length of the last, in the place of the first.
+        // One element for 0 and 1, which were filled completely: the id and length of the last, in the place of the
+        // first.
         AssertRun(bench, at: 0, chains: 2, id: 1, length: 11);
         device.Complete(0);
         AssertRun(bench, at: 2, chains: 2, id: 3, length: 13);

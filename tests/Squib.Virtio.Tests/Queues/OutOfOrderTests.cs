@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>Requests that outlive their batch and come back in another order, from other threads, twice or never.</summary>
+/// <summary>
+/// Requests that outlive their batch and come back in another order, from other threads, twice or never.
+/// </summary>
 public sealed class OutOfOrderTests
 {
     public static TheoryData<RingFormat> Formats => RingFormats.All;

@@ -50,7 +50,8 @@ internal sealed class RawPackedRing(GuestDriver driver, int queue, int size, ulo
         {
             bool last = i == chain.Length - 1;
             ushort flags = (ushort)(chain[i].Flags | (last ? 0 : Raw.Next) | Phase);
-            // The head's flags come last, at the publication. Only the last descriptor carries the id, the others garbage.
+            // The head's flags come last, at the publication. Only the last descriptor carries the id, the others
+            // garbage.
             ushort tag = last ? id : (ushort)0xdead;
             Write(NextSlot, chain[i].Address, chain[i].Length, tag, i == 0 ? (ushort)(flags ^ (Raw.Avail | Raw.Used)) : flags);
             if (i == 0) heads.Add((NextSlot, flags));

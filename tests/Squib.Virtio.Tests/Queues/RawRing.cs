@@ -27,7 +27,8 @@ internal abstract class RawRing(GuestDriver driver, int queue, int size, ulong d
 
     public static RawRing Create(bool packed, GuestDriver driver, int queue, int size, ulong at)
     {
-        // Room for the three areas of a ring of any size behind each other; small ones lie where the hostile cases put them.
+        // Room for the three areas of a ring of any size behind each other; small ones lie where the hostile cases put
+        // them.
         ulong table = at;
         ulong second = at + (size <= 256 ? 0x1000ul : 0x8_0000);
         ulong third = second + (size <= 256 ? 0x1000ul : 0x2_0000);
@@ -60,7 +61,9 @@ internal abstract class RawRing(GuestDriver driver, int queue, int size, ulong d
     /// <summary>Takes the next used buffer.</summary>
     public abstract bool TryTakeUsed(out ushort id, out uint length);
 
-    /// <summary>Says at which used buffer the driver wants to be interrupted next: the next one, without suppression.</summary>
+    /// <summary>
+    /// Says at which used buffer the driver wants to be interrupted next: the next one, without suppression.
+    /// </summary>
     public abstract void WantInterrupt();
 
     /// <summary>Writes a chain as a table of descriptors, and the descriptor for it into the ring.</summary>

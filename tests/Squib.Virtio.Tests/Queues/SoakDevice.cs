@@ -3,7 +3,9 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>A device that serves some chains at once and keeps others for a while; what it does depends on its seed alone.</summary>
+/// <summary>
+/// A device that serves some chains at once and keeps others for a while; what it does depends on its seed alone.
+/// </summary>
 internal sealed class SoakDevice(int seed, int keep, params ushort[] queueSizes) : IVirtioDevice
 {
     private readonly Random random = new(seed);

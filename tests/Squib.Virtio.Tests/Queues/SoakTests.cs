@@ -7,7 +7,8 @@ using Xunit;
 namespace Squib.Virtio.Tests.Queues;
 
 /// <summary>
-/// Chains of random shape in random batches, checked byte for byte. Every run takes another seed and prints it; SQUIB_SEED sets it,
+/// Chains of random shape in random batches, checked byte for byte. Every run takes another seed and prints it;
+/// SQUIB_SEED sets it,
 /// SQUIB_LONG=1 makes it ten million chains.
 /// </summary>
 public sealed class SoakTests(ITestOutputHelper output)
@@ -125,7 +126,9 @@ public sealed class SoakTests(ITestOutputHelper output)
         driver.Reset();
     }
 
-    /// <summary>Cuts a random number of bytes to read and to write, at least one in all, into a number of pieces.</summary>
+    /// <summary>
+    /// Cuts a random number of bytes to read and to write, at least one in all, into a number of pieces.
+    /// </summary>
     private static Sent Shape(List<DriverSegment> segments, ulong at, int room, int pieces, int slot, Random random)
     {
         segments.Clear();

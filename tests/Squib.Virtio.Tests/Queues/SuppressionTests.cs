@@ -11,7 +11,8 @@ public sealed class SuppressionTests
 
     public static TheoryData<RingFormat> Formats => RingFormats.Direct;
 
-    // --- interrupts, split ring -------------------------------------------------------------------------------------------------
+    // --- interrupts, split ring
+    // -------------------------------------------------------------------------------------------------
 
     [Fact]
     [Trait("Case", "Q29"), Trait("Row", "SPLIT-09"), Trait("Row", "SPLIT-10"), Trait("Row", "SPLIT-11")]
@@ -89,7 +90,8 @@ public sealed class SuppressionTests
         Assert.Equal(1, ServeAndCount(bench));
     }
 
-    [Theory, InlineData(0, true), InlineData(1, true), InlineData(3, true), InlineData(4, false), InlineData(0x8000, false), InlineData(0xffff, false)]
+    [Theory, InlineData(0, true), InlineData(1, true), InlineData(3, true)]
+    [InlineData(4, false), InlineData(0x8000, false), InlineData(0xffff, false)]
     [Trait("Row", "SPLIT-D06")]
     public void A_batch_that_passes_the_event_index_makes_one_interrupt(ushort usedEvent, bool expected)
     {
@@ -101,7 +103,8 @@ public sealed class SuppressionTests
         Assert.Equal(expected ? 1 : 0, bench.Gic.Pulses(new Slot(0).Interrupt) - before);
     }
 
-    // --- interrupts, packed ring ------------------------------------------------------------------------------------------------
+    // --- interrupts, packed ring
+    // ------------------------------------------------------------------------------------------------
 
     [Theory, InlineData(false), InlineData(true)]
     [Trait("Row", "PACKED-D08"), Trait("Row", "PACKED-D09")]
@@ -152,7 +155,8 @@ public sealed class SuppressionTests
         for (int i = 0; i < 20; i++) Assert.Equal(1, ServeAndCount(bench));
     }
 
-    // --- kicks ------------------------------------------------------------------------------------------------------------------
+    // --- kicks
+    // ------------------------------------------------------------------------------------------------------------------
 
     [Fact]
     [Trait("Row", "SPLIT-18"), Trait("Row", "SPLIT-19")]
@@ -265,7 +269,8 @@ public sealed class SuppressionTests
         Assert.Equal(0, transport.Session.Queues[0].InvalidNotifications);
     }
 
-    // --- NOTIFICATION_DATA ------------------------------------------------------------------------------------------------------
+    // --- NOTIFICATION_DATA
+    // ------------------------------------------------------------------------------------------------------
 
     [Theory, MemberData(nameof(Formats))]
     [Trait("Row", "BASE-D08"), Trait("Row", "BASE-D09")]

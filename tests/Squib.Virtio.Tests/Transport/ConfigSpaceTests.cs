@@ -168,7 +168,7 @@ public sealed class ConfigSpaceTests
         FillDevice device = new(8);
         (GuestDriver driver, VirtioMmioTransport transport, _) = GuestDriver.Attach(device);
         using CancellationTokenSource end = new();
-        Task changer = Task.Run(() =>
+        Task changer = Vcpu.Start(() =>
         {
             byte[] value = new byte[8];
             for (ulong i = 0; !end.IsCancellationRequested; i++)
@@ -177,6 +177,7 @@ public sealed class ConfigSpaceTests
                 device.Config.Update(0, value);
                 // A device changes its configuration now and then: the driver is allowed to get a look in.
                 Thread.SpinWait(200);
+                Thread.Yield();
             }
         });
         byte[] read = new byte[8];

@@ -100,7 +100,7 @@ public sealed class InterruptTests
         FillDevice device = new(8);
         (GuestDriver driver, _, RecordingGic gic) = GuestDriver.Attach(device, trigger: trigger);
         using CancellationTokenSource end = new();
-        Task changer = Task.Run(() =>
+        Task changer = Vcpu.Start(() =>
         {
             while (!end.IsCancellationRequested) device.Config.Update(0, [9]);
         });
@@ -122,8 +122,9 @@ public sealed class InterruptTests
     [InlineData(IrqTrigger.Edge, DeviceScheduling.Inline), InlineData(IrqTrigger.Level, DeviceScheduling.Inline)]
     public void No_interrupt_is_lost_between_the_read_and_the_acknowledgement(IrqTrigger trigger, DeviceScheduling scheduling)
     {
-        // The handler of the driver, on the interrupted CPU: runs when the line says so, reads, acknowledges, then looks at the ring.
-        SignallingGic gic = new(trigger);
+        // The handler of the driver, on the interrupted CPU: runs when the line says so, reads, acknowledges, then
+        // looks at the ring.
+        using SignallingGic gic = new(trigger);
         Squib.Virtio.Memory.GuestMemory memory = new(new Squib.Virtio.Memory.GuestRegion(Bench.R0, new byte[1 << 20]));
         VirtioMmioTransport transport = new(
             new FillDevice(8), memory, new IrqLine(gic, Line, trigger), new() { Scheduling = scheduling });
@@ -153,10 +154,12 @@ public sealed class InterruptTests
         Assert.Equal(expected, driver.ReadRegister(MmioRegister.InterruptStatus));
 
     /// <summary>An interrupt controller that one waiter sleeps on.</summary>
-    private sealed class SignallingGic(IrqTrigger trigger) : IGic
+    private sealed class SignallingGic(IrqTrigger trigger) : IGic, IDisposable
     {
         private readonly Lock gate = new();
         private readonly ManualResetEventSlim pending = new();
+
+        public void Dispose() => pending.Dispose();
 
         public void PulseSpi(IntId id) => pending.Set();
 

@@ -245,7 +245,7 @@ public sealed class RegisterTests
         (GuestDriver driver, VirtioMmioTransport transport, _) = GuestDriver.Attach(new FillDevice(8, 8));
         Assert.True(driver.Probe());
         using CancellationTokenSource end = new();
-        Task selector = Task.Run(() =>
+        Task selector = Vcpu.Start(() =>
         {
             for (uint i = 0; !end.IsCancellationRequested; i++)
                 driver.WriteRegister(MmioRegister.QueueSel, (i & 1) == 0 ? 0 : 0xffff_ffff);

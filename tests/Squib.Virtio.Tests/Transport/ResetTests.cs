@@ -101,7 +101,7 @@ public sealed class ResetTests
         for (int i = 0; i < 8; i++) bench.Offer(Raw.Out(Bench.Buffer(i), 64));
         bench.Ring.Kick();
         List<(Virtqueue Queue, DescriptorChain Chain)> held = device.TakeHeld();
-        Task reset = Task.Run(() => bench.Driver.WriteRegister(MmioRegister.Status, 0));
+        Task reset = Vcpu.Start(() => bench.Driver.WriteRegister(MmioRegister.Status, 0));
         for (int i = 7; i >= 0; i--)
         {
             Assert.False(reset.IsCompleted);
@@ -109,7 +109,7 @@ public sealed class ResetTests
             held[i].Queue.Return(held[i].Chain);
         }
 
-        await reset.WaitAsync(TimeSpan.FromSeconds(20));
+        await reset.Soon();
         Assert.Equal(0u, (uint)bench.Driver.Status);
         int pulses = bench.Gic.Pulses(new Slot(0).Interrupt);
         bench.Remember();
@@ -173,7 +173,7 @@ public sealed class ResetTests
         Task disposal = transport.DisposeAsync().AsTask();
         Assert.False(disposal.IsCompleted);
         device.CompleteAll();
-        await disposal.WaitAsync(TimeSpan.FromSeconds(20));
+        await disposal.Soon();
         Assert.Empty(driver.Queues[0].Reap());
     }
 
@@ -222,7 +222,8 @@ public sealed class ResetTests
         GC.Collect();
         GC.WaitForPendingFinalizers();
         GC.Collect();
-        // A thread, a timer or a registration that was left behind would hold its device. The last one may still be on a stack.
+        // A thread, a timer or a registration that was left behind would hold its device. The last one may still be on
+        // a stack.
         Assert.InRange(devices.Count(device => device.IsAlive), 0, 1);
     }
 
@@ -239,20 +240,20 @@ public sealed class ResetTests
         return new(device);
     }
 
-    /// <summary>Resets and initialises while another thread kicks, acknowledges and lets the backend complete.</summary>
+    /// <summary>
+    /// Resets and initialises while another thread kicks, acknowledges and lets the backend complete.
+    /// </summary>
     private static async Task StormAsync(GuestDriver driver, int rounds, Action complete)
     {
         using CancellationTokenSource end = new();
-        Task kicker = Task.Run(() =>
-        {
-            while (!end.IsCancellationRequested)
+        Task kicker = Vcpu.Repeat(
+            () =>
             {
                 driver.WriteRegister(MmioRegister.QueueNotify, 0);
                 driver.WriteRegister(MmioRegister.InterruptAck, 3);
                 complete();
-                Thread.Yield();
-            }
-        });
+            },
+            end.Token);
         RawRing ring = RawRing.Create(false, driver, 0, 8, Bench.R0 + 0x1000);
         for (int round = 0; round < rounds; round++)
         {

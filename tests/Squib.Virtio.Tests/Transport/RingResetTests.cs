@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Squib.Virtio.Tests.Transport;
 
-/// <summary>One queue stopped and started again while the device lives: QueueReset, and QueueReady written to 0.</summary>
+/// <summary>
+/// One queue stopped and started again while the device lives: QueueReset, and QueueReady written to 0.
+/// </summary>
 public sealed class RingResetTests
 {
     public static TheoryData<RingFormat, bool> Ways => new()
@@ -54,7 +56,8 @@ public sealed class RingResetTests
     {
         using Bench bench = new(format, size: 64);
         Stop(bench, byQueueReset);
-        foreach ((int size, ulong at) in new[] { (16, Bench.R0 + 0x80_0000), (64, Bench.R1 + 0x10_0000), (1, Bench.R0 + 0x80_0000), (32, Bench.R0 + 0x1000) })
+        foreach ((int size, ulong at) in new[]
+            { (16, Bench.R0 + 0x80_0000), (64, Bench.R1 + 0x10_0000), (1, Bench.R0 + 0x80_0000), (32, Bench.R0 + 0x1000) })
         {
             RawRing ring = RawRing.Create(format.IsPacked(), bench.Driver, 0, size, at);
             ring.Clear();
@@ -164,14 +167,7 @@ public sealed class RingResetTests
         FillDevice device = new(8, 8);
         using Bench bench = new(format, device: device, options: new() { Scheduling = DeviceScheduling.Pooled });
         using CancellationTokenSource end = new();
-        Task kicker = Task.Run(() =>
-        {
-            while (!end.IsCancellationRequested)
-            {
-                bench.Ring.Notify();
-                Thread.Yield();
-            }
-        });
+        Task kicker = Vcpu.Repeat(bench.Ring.Notify, end.Token);
         for (int round = 0; round < LongRun.Rounds(150, 10_000); round++)
         {
             bench.Ring.Clear();
@@ -203,14 +199,7 @@ public sealed class RingResetTests
         HoldingDevice device = new(8, 8);
         using Bench bench = new(format, device: device);
         using CancellationTokenSource end = new();
-        Task[] completers = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
-        {
-            while (!end.IsCancellationRequested)
-            {
-                device.CompleteAll();
-                Thread.Yield();
-            }
-        }))];
+        Task[] completers = [Vcpu.Repeat(device.CompleteAll, end.Token), Vcpu.Repeat(device.CompleteAll, end.Token)];
         for (int round = 0; round < LongRun.Rounds(1000, 50_000); round++)
         {
             for (int i = 0; i < 4; i++) bench.Ring.Post(Raw.Out(Bench.Buffer(i), 64));

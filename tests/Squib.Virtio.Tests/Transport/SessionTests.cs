@@ -147,7 +147,7 @@ public sealed class SessionTests
         RecordingLogger logger = new();
         (GuestDriver driver, _, RecordingGic gic) = Attach(device, scheduling, logger);
         driver.Start();
-        Assert.True(started.Wait(20_000));
+        Assert.True(started.Wait(20_000, TestContext.Current.CancellationToken));
         driver.Reset();
         Assert.Equal(0u, (uint)driver.Status);
         Assert.Empty(logger.Entries);
@@ -229,19 +229,17 @@ public sealed class SessionTests
             ring.Publish();
             RawSplitRing split = (RawSplitRing)ring;
             using CancellationTokenSource end = new();
-            Task refill = Task.Run(() =>
-            {
-                while (!end.IsCancellationRequested)
+            Task refill = Vcpu.Repeat(
+                () =>
                 {
                     while (split.TryTakeUsed(out _, out _)) split.Offer((ushort)(split.AvailableIndex % 256));
                     split.Publish();
-                    Thread.Yield();
-                }
-            });
+                },
+                end.Token);
             for (int i = 0; i < 5; i++)
             {
-                Task kick = Task.Run(() => driver.WriteRegister(MmioRegister.QueueNotify, 0));
-                await kick.WaitAsync(TimeSpan.FromSeconds(20));
+                Task kick = Vcpu.Start(() => driver.WriteRegister(MmioRegister.QueueNotify, 0));
+                await kick.Soon();
             }
 
             await end.CancelAsync();

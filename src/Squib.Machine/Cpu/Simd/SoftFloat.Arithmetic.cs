@@ -1,6 +1,7 @@
 namespace Squib.Machine.Cpu.Simd;
 
 /// <content>Addition, multiplication, division, square root, and their fusions.</content>
+// SAFETY: the state is reached through the pointer that every handler gets, which the CPU keeps alive.
 internal static unsafe partial class SoftFloat
 {
     /// <summary>FPNeg: flips the sign, whatever the value is.</summary>

@@ -1,6 +1,7 @@
 namespace Squib.Machine.Cpu.Simd;
 
 /// <content>Comparisons, maxima, and minima.</content>
+// SAFETY: the state is reached through the pointer that every handler gets, which the CPU keeps alive.
 internal static unsafe partial class SoftFloat
 {
     /// <summary>Condition flags of a comparison: equal.</summary>

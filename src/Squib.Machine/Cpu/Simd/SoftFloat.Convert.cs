@@ -1,6 +1,7 @@
 namespace Squib.Machine.Cpu.Simd;
 
 /// <content>Rounding to integers, and conversions between formats and to and from integers and fixed point.</content>
+// SAFETY: the state is reached through the pointer that every handler gets, which the CPU keeps alive.
 internal static unsafe partial class SoftFloat
 {
     /// <summary>

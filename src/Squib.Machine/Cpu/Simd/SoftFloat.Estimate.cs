@@ -1,6 +1,7 @@
 namespace Squib.Machine.Cpu.Simd;
 
 /// <content>The eight-bit estimates of reciprocals and reciprocal square roots.</content>
+// SAFETY: the state is reached through the pointer that every handler gets, which the CPU keeps alive.
 internal static unsafe partial class SoftFloat
 {
     /// <summary>FPRecipEstimate: an estimate of 1 / a.</summary>
