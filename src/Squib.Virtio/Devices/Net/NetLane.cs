@@ -130,7 +130,7 @@ internal sealed class NetLane
         NetOffloads taken = session.ReceiveOffloads;
         if (!header.TryCheck(taken | NetOffloads.Checksum, frame.Length)) return false;
         bool takesPartial = (taken & NetOffloads.Checksum) != 0;
-        if (header.Segmentation != NetHeader.GsoNone) 
+        if (header.Segmentation != NetHeader.GsoNone)
             return takesPartial && header.TrySetHeaderLength(frame, frame.Length, out header);
         byte known = takesPartial ? (byte)(header.Flags & (NetHeader.NeedsChecksum | NetHeader.DataValid)) : (byte)0;
         if (header.HasPartialChecksum && !takesPartial)

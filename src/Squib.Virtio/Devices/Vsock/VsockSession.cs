@@ -116,6 +116,7 @@ internal sealed class VsockSession
         // The answer comes from the address that was asked, whoever it belongs to.
         Outbox.AddReset(
             Compose(VsockOperation.Reset, packet.DestinationPort, packet.SourcePort, packet.Type, 0, 0, 0)
-                with { SourceCid = packet.DestinationCid });
+                with
+            { SourceCid = packet.DestinationCid });
     }
 }
