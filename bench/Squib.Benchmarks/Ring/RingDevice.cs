@@ -10,7 +10,10 @@ internal sealed class RingDevice : IVirtioDevice
 {
     // A method with both stackalloc and a loop is compiled once, without what the JIT learns while it runs.
     private readonly byte[] headerBytes = new byte[16];
-    private readonly byte[] host = new byte[2048];
+
+    // Where the host's buffer lies in its page decides whether loads of frames wait for unrelated stores (4 KiB aliasing), a matter of
+    // 10 to 20 ns. So it begins with a page, as in the C program.
+    private readonly Memory<byte> hostMemory = AllocatePage();
     private Virtqueue? queue;
     private ulong counter;
 
@@ -36,7 +39,7 @@ internal sealed class RingDevice : IVirtioDevice
     {
         Sum = 0;
         counter = 0;
-        host.AsSpan().Fill(0x5a);
+        hostMemory.Span.Fill(0x5a);
     }
 
     internal void Step(int workload)
@@ -48,6 +51,13 @@ internal sealed class RingDevice : IVirtioDevice
             case 4: Step4(); break;
             default: Step5(); break;
         }
+    }
+
+    private static unsafe Memory<byte> AllocatePage()
+    {
+        const int Page = 4096;
+        byte[] bytes = GC.AllocateArray<byte>(2 * Page, pinned: true);
+        fixed (byte* start = bytes) return bytes.AsMemory((int)(-(nint)start & (Page - 1)), 2048);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -94,11 +104,12 @@ internal sealed class RingDevice : IVirtioDevice
     {
         ulong sum = Sum;
         Span<byte> header = headerBytes.AsSpan(0, 12);
+        Span<byte> host = hostMemory.Span;
         using QueueBatch batch = queue!.BeginBatch();
         while (batch.TryTake(out DescriptorChain? chain))
         {
             if (!chain.Readable.TryRead(header)) throw new InvalidDataException();
-            if (!chain.Readable.TryRead(host.AsSpan(0, (int)chain.Readable.Length))) throw new InvalidDataException();
+            if (!chain.Readable.TryRead(host[..(int)chain.Readable.Length])) throw new InvalidDataException();
             sum += BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) + BinaryPrimitives.ReadUInt64LittleEndian(host);
             batch.Return(chain);
         }
@@ -111,6 +122,7 @@ internal sealed class RingDevice : IVirtioDevice
     {
         ulong sum = Sum;
         Span<byte> header = headerBytes.AsSpan(0, 12);
+        Span<byte> host = hostMemory.Span;
         header.Clear();
         header[10] = 1;
         using QueueBatch batch = queue!.BeginBatch();
@@ -118,7 +130,7 @@ internal sealed class RingDevice : IVirtioDevice
         {
             BinaryPrimitives.WriteUInt64LittleEndian(host, ++counter);
             sum += chain.Writable.Segments[0].Address;
-            if (!chain.Writable.TryWrite(header) || !chain.Writable.TryWrite(host.AsSpan(0, 1514))) throw new InvalidDataException();
+            if (!chain.Writable.TryWrite(header) || !chain.Writable.TryWrite(host[..1514])) throw new InvalidDataException();
             batch.Return(chain);
         }
 

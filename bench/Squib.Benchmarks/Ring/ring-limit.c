@@ -26,7 +26,7 @@ static struct descriptor *table;
 static uint16_t *avail;
 static uint16_t *used_fields;
 static struct element *used;
-static uint8_t host[2048];
+static uint8_t host[2048] __attribute__((aligned(4096)));
 static uint64_t sum, interrupts, counter;
 static uint32_t chains;
 static uint16_t driver_avail, driver_used, device_avail, device_used;

@@ -11,9 +11,10 @@ namespace Squib.Virtio.Memory;
 public sealed class GuestRegion
 {
     private readonly byte[]? array;
-    private readonly int arrayOffset;
     private readonly MemoryManager<byte>? manager;
-    private readonly int managerOffset;
+
+    // The guest-physical address that the first byte of the array or of the manager's span would have.
+    private readonly ulong origin;
 
     /// <summary>Describes a region.</summary>
     /// <param name="start">The guest-physical address of its first byte, a multiple of 8.</param>
@@ -30,11 +31,11 @@ public sealed class GuestRegion
         Memory = memory;
         Length = memory.Length;
         ReadOnly = readOnly;
-        if (MemoryMarshal.TryGetArray(memory, out ArraySegment<byte> segment))
-            (array, arrayOffset) = (segment.Array, segment.Offset);
-        else if (MemoryMarshal.TryGetMemoryManager<byte, MemoryManager<byte>>(memory, out manager, out int from, out _))
-            managerOffset = from;
-        else throw new ArgumentException("The memory is neither an array nor owned by a MemoryManager.", nameof(memory));
+        int from;
+        if (MemoryMarshal.TryGetArray(memory, out ArraySegment<byte> segment)) (array, from) = (segment.Array, segment.Offset);
+        else if (!MemoryMarshal.TryGetMemoryManager<byte, MemoryManager<byte>>(memory, out manager, out from, out _))
+            throw new ArgumentException("The memory is neither an array nor owned by a MemoryManager.", nameof(memory));
+        origin = start - (uint)from;
     }
 
     /// <summary>The guest-physical address of the first byte.</summary>
@@ -52,8 +53,12 @@ public sealed class GuestRegion
     /// <summary>The bytes from an offset on.</summary>
     /// <param name="offset">The distance from the start of the region, in bytes.</param>
     /// <param name="length">The number of bytes.</param>
-    public Span<byte> Slice(int offset, int length) =>
-        array is not null
-            ? new Span<byte>(array, arrayOffset + offset, length)
-            : manager!.GetSpan().Slice(managerOffset + offset, length);
+    public Span<byte> Slice(int offset, int length) => At(Start + (uint)offset, length);
+
+    /// <summary>The bytes from a guest-physical address on; the caller knows that they lie in the region.</summary>
+    internal Span<byte> At(ulong address, int length)
+    {
+        int from = (int)(address - origin);
+        return array is not null ? new Span<byte>(array, from, length) : manager!.GetSpan().Slice(from, length);
+    }
 }

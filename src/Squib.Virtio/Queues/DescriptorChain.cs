@@ -13,15 +13,24 @@ public sealed class DescriptorChain
 {
     internal GuestSegment[] Items = new GuestSegment[4];
 
-    // Readable segments come first, up to ReadableEnd; writable ones follow, up to End.
-    internal int ReadableEnd;
+    // Readable segments come first, up to ReadEnd; writable ones follow, up to End. What is consumed leaves its list from the front,
+    // so the first segment of a list is what is left of it.
+    internal int ReadAt;
+    internal int ReadEnd;
+    internal int WriteAt;
     internal int End;
-    internal ChainCursor Cursor;
     internal uint ReadLeft;
     internal uint WriteLeft;
-    internal uint WriteTotal;
+    internal uint Filled;
     internal StatusByte Status;
+    internal GuestSegment StatusPlace;
     internal ushort Slots;
+
+    /// <summary>What the driver is told (used.len); the status byte counts when no gap lies before it.</summary>
+    internal uint UsedLength => Status == StatusByte.Written && WriteLeft == 0 ? Filled + 1 : Filled;
+
+    /// <summary>Whether all that the driver lent for writing has been filled, the status too.</summary>
+    internal bool IsFull => WriteLeft == 0 && Status != StatusByte.Reserved;
 
     /// <summary>Whose turn it is to use the object.</summary>
     internal ChainOwner Owner;
@@ -53,55 +62,35 @@ public sealed class DescriptorChain
     /// <summary>The next chain in the order in which chains were taken; used with IN_ORDER only.</summary>
     internal DescriptorChain? NextTaken { get; set; }
 
-    /// <summary>Host memory of a segment from an offset on.</summary>
+    /// <summary>Host memory of the first bytes of a segment.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal Span<byte> Slice(in GuestSegment segment, int offset)
-    {
-        GuestRegion region = regions[segment.Region];
-        return region.Slice((int)(segment.Address - region.Start) + offset, segment.Length - offset);
-    }
+    internal Span<byte> Slice(in GuestSegment segment, int length) => regions[segment.Region].At(segment.Address, length);
 
-    /// <summary>Host memory of a segment from an offset on, for I/O that outlives the call.</summary>
-    internal Memory<byte> SliceMemory(in GuestSegment segment, int offset)
+    /// <summary>Host memory of a segment, for I/O that outlives the call.</summary>
+    internal Memory<byte> SliceMemory(in GuestSegment segment)
     {
         GuestRegion region = regions[segment.Region];
-        return region.Memory.Slice((int)(segment.Address - region.Start) + offset, segment.Length - offset);
+        return region.Memory.Slice((int)(segment.Address - region.Start), segment.Length);
     }
 
     /// <summary>Fills the chain with the only buffer it has, if that lies in the region used last: the commonest case.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TrySetSingle(ulong address, uint length, bool writable)
+    internal bool TrySetSingle(ulong address, uint length, uint flags)
     {
-        if (!IsAtHome(address, length, writable)) return false;
+        GuestRegion region = home;
+        if (!Holds(region, address, length)) return false;
+        if ((flags & Descriptor.Write) == 0) Open(1, 1, length, length);
+        else if (region.ReadOnly) return false;
+        else Open(0, 1, 0, length);
         Items[0] = new(address, (int)length, homeIndex);
-        Cursor = default;
-        Status = StatusByte.None;
-        End = 1;
-        if (writable)
-        {
-            ReadableEnd = 0;
-            ReadLeft = 0;
-            WriteLeft = WriteTotal = length;
-        }
-        else
-        {
-            ReadableEnd = 1;
-            ReadLeft = length;
-            WriteLeft = WriteTotal = 0;
-        }
-
         return true;
     }
 
     /// <summary>Makes the chain one without pieces, as which a malformed one is returned.</summary>
     internal void SetEmpty()
     {
-        Cursor = default;
-        Status = StatusByte.None;
-        ReadableEnd = End = 0;
-        ReadLeft = 0;
         // A byte that is never filled: with IN_ORDER the driver must not take the chain for one of a run of full ones.
-        WriteLeft = WriteTotal = 1;
+        Open(0, 0, 0, 1);
     }
 
     /// <summary>Appends a buffer; cuts it where one region of memory ends and the next begins.</summary>
@@ -121,21 +110,19 @@ public sealed class DescriptorChain
             return ChainFault.ReadableAfterWritable;
         }
 
+        builder.Bytes += length;
         GuestSegment[] items = Items;
+        GuestRegion region = home;
         int at = builder.Count;
-        if ((uint)at < (uint)items.Length && IsAtHome(address, length, writable))
+        if ((uint)at < (uint)items.Length && Holds(region, address, length) && !(writable && region.ReadOnly))
         {
             items[at] = new(address, (int)length, homeIndex);
             builder.Count = at + 1;
-            builder.Bytes += length;
             return ChainFault.None;
         }
 
-        // A copy, so that the builder itself can stay in registers.
-        ChainBuilder copy = builder;
-        ChainFault fault = AddSlowly(ref copy, address, length, writable);
-        builder = copy;
-        return fault;
+        builder.Count = AddSlowly(at, address, length, writable);
+        return builder.Count < 0 ? ChainFault.OutsideMemory : ChainFault.None;
     }
 
     /// <summary>Checks the sums and opens the chain for reading and writing.</summary>
@@ -146,47 +133,55 @@ public sealed class DescriptorChain
         if (builder.Bytes - 1 >= uint.MaxValue) return builder.Bytes == 0 ? ChainFault.Empty : ChainFault.TooManyBytes;
         uint bytes = (uint)builder.Bytes;
         uint readable = builder.ReadableEnd < 0 ? bytes : (uint)builder.ReadableBytes;
-        Cursor = default;
-        Status = StatusByte.None;
-        ReadableEnd = builder.ReadableEnd < 0 ? builder.Count : builder.ReadableEnd;
-        End = builder.Count;
-        ReadLeft = readable;
-        WriteLeft = WriteTotal = bytes - readable;
+        Open(builder.ReadableEnd < 0 ? builder.Count : builder.ReadableEnd, builder.Count, readable, bytes);
         return ChainFault.None;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsAtHome(ulong address, uint length, bool writable)
+    private void Open(int readEnd, int end, uint readable, uint bytes)
     {
-        GuestRegion region = home;
-        uint bytes = (uint)region.Length;
-        // A length of 0, or one beyond the region, makes the first comparison fail.
-        return length - 1 < bytes && address - region.Start <= bytes - length && !(writable && region.ReadOnly);
+        ReadAt = 0;
+        ReadEnd = readEnd;
+        WriteAt = readEnd;
+        End = end;
+        ReadLeft = readable;
+        WriteLeft = bytes - readable;
+        Filled = 0;
+        Status = StatusByte.None;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private ChainFault AddSlowly(ref ChainBuilder builder, ulong address, uint length, bool writable)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Holds(GuestRegion region, ulong address, uint length)
     {
-        if (GuestMemory.Wraps(address, length)) return ChainFault.OutsideMemory;
-        builder.Bytes += length;
+        uint bytes = (uint)region.Length;
+        // A length of 0, or one beyond the region, makes the first comparison fail.
+        return length - 1 < bytes && address - region.Start <= bytes - length;
+    }
+
+    /// <summary>Appends a buffer behind a number of segments.</summary>
+    /// <returns>The number of segments then, or -1: some of the buffer is no memory.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddSlowly(int count, ulong address, uint length, bool writable)
+    {
+        if (GuestMemory.Wraps(address, length)) return -1;
         while (length > 0)
         {
             ulong offset = address - home.Start;
             if (offset >= (ulong)home.Length)
             {
-                if (!TryMoveHome(address)) return ChainFault.OutsideMemory;
+                if (!TryMoveHome(address)) return -1;
                 continue;
             }
 
-            if (writable && home.ReadOnly) return ChainFault.OutsideMemory;
+            if (writable && home.ReadOnly) return -1;
             uint here = (uint)Math.Min(length, (ulong)home.Length - offset);
-            if (builder.Count == Items.Length) Array.Resize(ref Items, builder.Count * 2);
-            Items[builder.Count++] = new(address, (int)here, homeIndex);
+            if (count == Items.Length) Array.Resize(ref Items, count * 2);
+            Items[count++] = new(address, (int)here, homeIndex);
             length -= here;
             address += here;
         }
 
-        return ChainFault.None;
+        return count;
     }
 
     private bool TryMoveHome(ulong address)

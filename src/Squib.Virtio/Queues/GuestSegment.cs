@@ -18,4 +18,7 @@ public readonly struct GuestSegment
 
     /// <summary>The index of the region in <see cref="Memory.GuestMemory.Regions"/>.</summary>
     internal int Region { get; }
+
+    /// <summary>What is left of it behind its first bytes.</summary>
+    internal GuestSegment From(int bytes) => new(Address + (uint)bytes, Length - bytes, Region);
 }

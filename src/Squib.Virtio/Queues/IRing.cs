@@ -25,7 +25,7 @@ internal interface IRing
     bool IsNews(ushort position, out bool valid);
 
     /// <summary>Puts a returned chain into the ring; the driver sees it after <see cref="Publish"/>.</summary>
-    void Complete(ushort id, ushort slots, uint length, bool full);
+    void Complete(DescriptorChain chain);
 
     /// <summary>Lets the driver see all completed chains.</summary>
     /// <returns>Whether the driver wants an interrupt for them.</returns>

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Squib.Virtio.Memory;
 
@@ -20,7 +22,7 @@ internal static class IndirectTable
     }
 
     /// <summary>A split table: entries name the next one.</summary>
-    internal static ChainFault WalkSplit(in Table table, DescriptorChain chain, ref ChainBuilder builder)
+    internal static ChainFault WalkSplit(in Table table, DescriptorChain chain, ChainBuilder builder)
     {
         int at = 0;
         // Each entry can be part of a chain once, so a chain with more steps than entries is a loop.
@@ -32,7 +34,7 @@ internal static class IndirectTable
             if ((flags & Descriptor.Indirect) != 0) return ChainFault.BadIndirect;
             ChainFault fault = chain.Add(ref builder, entry.Address, entry.Length, (flags & Descriptor.Write) != 0);
             if (fault != ChainFault.None) return fault;
-            if ((flags & Descriptor.Next) == 0) return ChainFault.None;
+            if ((flags & Descriptor.Next) == 0) return chain.Finish(builder);
             at = entry.NextOrFlags;
             if (at >= table.Count) return ChainFault.NextOutOfRange;
         }
@@ -41,8 +43,9 @@ internal static class IndirectTable
     }
 
     /// <summary>A packed table: entries follow each other, and only WRITE counts.</summary>
-    internal static ChainFault WalkPacked(in Table table, DescriptorChain chain, ref ChainBuilder builder)
+    internal static ChainFault WalkPacked(in Table table, DescriptorChain chain)
     {
+        ChainBuilder builder = new();
         for (int at = 0; at < table.Count; at++)
         {
             Descriptor entry = table.Copy(at);
@@ -52,7 +55,7 @@ internal static class IndirectTable
             if (fault != ChainFault.None) return fault;
         }
 
-        return ChainFault.None;
+        return chain.Finish(builder);
     }
 
     /// <summary>A table in guest memory. Entries are copied one at a time, each once; a table has no alignment.</summary>
@@ -72,12 +75,24 @@ internal static class IndirectTable
 
         internal int Count { get; }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal Descriptor Copy(int index)
         {
             int offset = index * Descriptor.Size;
-            if (offset + Descriptor.Size <= first.Length)
-                return MemoryMarshal.Read<Descriptor>(first.Slice(offset, Descriptor.Size));
-            // The table runs on in the next region of memory.
+            if (offset + Descriptor.Size > first.Length) return CopyAcross(offset);
+            ReadOnlySpan<byte> entry = first.Slice(offset, Descriptor.Size);
+            return new()
+            {
+                Address = BinaryPrimitives.ReadUInt64LittleEndian(entry),
+                Length = BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]),
+                FlagsOrId = BinaryPrimitives.ReadUInt16LittleEndian(entry[12..]),
+                NextOrFlags = BinaryPrimitives.ReadUInt16LittleEndian(entry[14..]),
+            };
+        }
+
+        // The table runs on in the next region of memory.
+        private Descriptor CopyAcross(int offset)
+        {
             Span<byte> bytes = stackalloc byte[Descriptor.Size];
             memory.TryRead(address + (ulong)offset, bytes);
             return MemoryMarshal.Read<Descriptor>(bytes);

@@ -79,7 +79,7 @@ internal sealed class PackedRing : IRing
         Descriptor first = slot;
         if (lentSlots != 0 && lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
         if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
-            && chain.TrySetSingle(first.Address, first.Length, (flags & Descriptor.Write) != 0))
+            && chain.TrySetSingle(first.Address, first.Length, flags))
         {
             chain.Id = first.FlagsOrId;
             chain.Slots = 1;
@@ -106,7 +106,7 @@ internal sealed class PackedRing : IRing
 
     /// <summary>Uses the chain that was read at a position, and moves the position behind it.</summary>
     internal void Use(Span<Descriptor> table, ref PackedPosition position, DescriptorChain chain) =>
-        Write(table, ref position, chain.Id, chain.Slots, chain.Writable.UsedLength);
+        Write(table, ref position, chain.Id, chain.Slots, chain.UsedLength);
 
     /// <summary>Keeps how far a batch has come whose chains were used one by one, but for the last one if the device kept that.</summary>
     internal void LeaveStraightWay(PackedPosition position, int slotsKept)
@@ -146,21 +146,21 @@ internal sealed class PackedRing : IRing
         return slot != next.Slot || (position >> 15 != 0) != (next.Phase == Descriptor.Available);
     }
 
-    public void Complete(ushort id, ushort slots, uint length, bool full)
+    public void Complete(DescriptorChain chain)
     {
         Span<Descriptor> table = Table;
-        lentSlots -= slots;
+        lentSlots -= chain.Slots;
         if (!features.InOrder)
         {
-            Write(table, ref used, id, slots, length);
+            Write(table, ref used, chain.Id, chain.Slots, chain.UsedLength);
             return;
         }
 
         // One used descriptor reports a run of chains that were filled completely (2.8.9).
-        runSlots += slots;
-        runId = id;
-        runLength = length;
-        if (!full) EndRun(table);
+        runSlots += chain.Slots;
+        runId = chain.Id;
+        runLength = chain.UsedLength;
+        if (!chain.IsFull) EndRun(table);
     }
 
     public bool Publish()
@@ -267,13 +267,11 @@ internal sealed class PackedRing : IRing
     {
         chain.Id = descriptor.FlagsOrId;
         chain.Slots = 1;
-        ChainBuilder builder = new();
         IndirectTable.Table table = default;
         fault = features.Indirect
             ? IndirectTable.TryOpen(memory, descriptor.Address, descriptor.Length, Size, out table)
             : ChainFault.BadIndirect;
-        if (fault == ChainFault.None) fault = IndirectTable.WalkPacked(table, chain, ref builder);
-        if (fault == ChainFault.None) fault = chain.Finish(builder);
+        if (fault == ChainFault.None) fault = IndirectTable.WalkPacked(table, chain);
         return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
     }
 

@@ -19,11 +19,12 @@ public ref struct QueueBatch
     private readonly int size;
     private DescriptorChain current;
 
-    // The straight way: chains are returned one by one before the next is taken. One number then says how many are left and, by being
-    // negative, that the current one is with the device. In a split ring it also says where the next one stands, counted back from the
-    // ends; in a packed ring one position is both where the next chain is and where it is used.
+    // The straight way: each chain is returned before the next is taken. Two numbers count down, and while they differ the current chain
+    // is with the device. They also say where in a split ring the next chain stands and is used, counted back from the ends; in a packed
+    // ring one position is both. Two, not one: so the processor need not wait for a return before it begins the next take.
     private bool isStraight;
-    private int straight;
+    private int toTake;
+    private int toReturn;
     private readonly ushort endAvailable;
     private readonly ushort endUsed;
     private PackedPosition position;
@@ -56,7 +57,7 @@ public ref struct QueueBatch
         }
 
         isStraight = !queue.MustKeepOrder && !queue.HasOutstanding;
-        if (isStraight) straight = size;
+        if (isStraight) toTake = toReturn = size;
         else left = size;
     }
 
@@ -68,24 +69,26 @@ public ref struct QueueBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryTake([NotNullWhen(true)] out DescriptorChain? chain)
     {
-        int now = straight;
-        if (now > 0)
+        int now = toTake;
+        if (now != 0 && now == toReturn)
         {
             // The commonest request, one buffer, without a call. A packed ring has no available ring.
-            int at = 2 + ((endAvailable - now) & (table.Length - 1));
-            if ((uint)at < (uint)available.Length)
+            Span<Descriptor> descriptors = table;
+            Span<ushort> ring = available;
+            int at = 2 + ((endAvailable - now) & (descriptors.Length - 1));
+            if ((uint)at < (uint)ring.Length)
             {
-                int head = available[at];
-                if ((uint)head < (uint)table.Length)
+                int head = ring[at];
+                if ((uint)head < (uint)descriptors.Length)
                 {
-                    DescriptorChain next = current;
-                    Descriptor descriptor = table[head];
+                    ref Descriptor descriptor = ref descriptors[head];
                     uint flags = descriptor.FlagsOrId;
+                    DescriptorChain next = current;
                     if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
-                        && next.TrySetSingle(descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0))
+                        && next.TrySetSingle(descriptor.Address, descriptor.Length, flags))
                     {
                         next.Id = (ushort)head;
-                        straight = -now;
+                        toTake = now - 1;
                         chain = next;
                         return true;
                     }
@@ -93,7 +96,9 @@ public ref struct QueueBatch
             }
         }
 
-        return TryTakeAny(out chain);
+        // Not an out parameter: storing to one costs a write barrier.
+        chain = TakeAny();
+        return chain is not null;
     }
 
     /// <summary>Returns a chain; the driver sees it when the batch is disposed of.</summary>
@@ -102,16 +107,17 @@ public ref struct QueueBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Return(DescriptorChain chain)
     {
-        int now = straight;
-        if (now < 0 && ReferenceEquals(chain, current))
+        int now = toReturn;
+        if (now > toTake && ReferenceEquals(chain, current))
         {
-            straight = ~now;
-            int at = (endUsed + now) & (used.Length - 1);
-            if ((uint)at < (uint)used.Length)
+            toReturn = now - 1;
+            Span<UsedElement> ring = used;
+            int at = (endUsed - now) & (ring.Length - 1);
+            if ((uint)at < (uint)ring.Length)
             {
-                ref UsedElement element = ref used[at];
+                ref UsedElement element = ref ring[at];
                 element.Id = chain.Id;
-                element.Length = chain.Writable.UsedLength;
+                element.Length = chain.UsedLength;
             }
             else
             {
@@ -135,31 +141,26 @@ public ref struct QueueBatch
         this = default;
     }
 
-    private bool TryTakeAny([NotNullWhen(true)] out DescriptorChain? chain)
+    private DescriptorChain? TakeAny()
     {
-        if (straight > 0)
+        if (toTake != 0 && toTake == toReturn)
         {
             TakeResult result = split is not null
-                ? split.Take(table, available, (ushort)(endAvailable - straight), current, out _)
+                ? split.Take(table, available, (ushort)(endAvailable - toTake), current, out _)
                 : packed!.Take(table, position, current, out _);
             if (result == TakeResult.Taken)
             {
-                straight = -straight;
-                chain = current;
-                return true;
+                toTake--;
+                return current;
             }
 
-            if (result == TakeResult.Nothing)
-            {
-                chain = null;
-                return false;
-            }
+            if (result == TakeResult.Nothing) return null;
         }
 
-        return TryTakeSlowly(out chain);
+        return TakeSlowly();
     }
 
-    private bool TryTakeSlowly([NotNullWhen(true)] out DescriptorChain? chain)
+    private DescriptorChain? TakeSlowly()
     {
         if (isStraight) LeaveStraightWay();
         while (left > 0)
@@ -182,8 +183,7 @@ public ref struct QueueBatch
             if (result == TakeResult.Taken)
             {
                 taken++;
-                chain = next;
-                return true;
+                return next;
             }
 
             queue.CountDropped(fault);
@@ -191,8 +191,7 @@ public ref struct QueueBatch
             Return(next);
         }
 
-        chain = null;
-        return false;
+        return null;
     }
 
     private void ReturnAny(DescriptorChain chain)
@@ -202,8 +201,7 @@ public ref struct QueueBatch
         if (isCurrent && !queue!.MustKeepOrder)
         {
             held = false;
-            uint length = chain.Writable.UsedLength;
-            Ring.Complete(chain.Id, chain.Slots, length, length == chain.WriteTotal);
+            Ring.Complete(chain);
             return;
         }
 
@@ -215,13 +213,12 @@ public ref struct QueueBatch
     private void LeaveStraightWay()
     {
         isStraight = false;
-        held = straight < 0;
-        int unused = Math.Abs(straight);
-        left = held ? unused - 1 : unused;
+        held = toTake != toReturn;
+        left = toTake;
         taken = size - left;
-        straight = 0;
-        if (split is not null) split.NextUsed = (ushort)(endUsed - unused);
+        if (split is not null) split.NextUsed = (ushort)(endUsed - toReturn);
         else packed!.LeaveStraightWay(position, held ? current.Slots : 0);
+        toTake = toReturn = 0;
     }
 
     /// <summary>Leaves the chain taken last to the device, and goes on with another object.</summary>

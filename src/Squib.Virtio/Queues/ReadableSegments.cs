@@ -14,7 +14,7 @@ public readonly struct ReadableSegments
     public long Length => chain.ReadLeft;
 
     /// <summary>The number of pieces, each in one region of memory, that are not yet consumed.</summary>
-    public int Count => chain.ReadableEnd - chain.Cursor.ReadIndex;
+    public int Count => chain.ReadEnd - chain.ReadAt;
 
     /// <summary>The bytes not yet consumed of the current piece; empty when all are consumed.</summary>
     public ReadOnlySpan<byte> First
@@ -23,12 +23,14 @@ public readonly struct ReadableSegments
         get
         {
             DescriptorChain c = chain;
-            return c.ReadLeft == 0 ? default : c.Slice(c.Items[c.Cursor.ReadIndex], c.Cursor.ReadOffset);
+            if (c.ReadAt == c.ReadEnd) return default;
+            ref readonly GuestSegment first = ref c.Items[c.ReadAt];
+            return c.Slice(first, first.Length);
         }
     }
 
-    /// <summary>The unconsumed pieces by guest address; the first one may have been consumed in part.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.Cursor.ReadIndex, Count);
+    /// <summary>The unconsumed pieces by guest address.</summary>
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.ReadAt, Count);
 
     /// <summary>An unconsumed piece, for I/O that outlives the call.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
@@ -37,7 +39,7 @@ public readonly struct ReadableSegments
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            return chain.SliceMemory(chain.Items[chain.Cursor.ReadIndex + index], index == 0 ? chain.Cursor.ReadOffset : 0);
+            return chain.SliceMemory(chain.Items[chain.ReadAt + index]);
         }
     }
 
@@ -47,11 +49,20 @@ public readonly struct ReadableSegments
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(Span<byte> destination)
     {
-        ReadOnlySpan<byte> first = First;
-        if (first.Length < destination.Length) return TryReadAcross(destination);
-        first[..destination.Length].CopyTo(destination);
-        AdvanceInFirst(first.Length, destination.Length);
-        return true;
+        DescriptorChain c = chain;
+        int length = destination.Length;
+        if (c.ReadAt < c.ReadEnd)
+        {
+            ref GuestSegment first = ref c.Items[c.ReadAt];
+            if (length <= first.Length)
+            {
+                c.Slice(first, length).CopyTo(destination);
+                Consume(c, ref first, length);
+                return true;
+            }
+        }
+
+        return TryReadAcross(c, destination);
     }
 
     /// <summary>Consumes bytes without looking at them.</summary>
@@ -59,42 +70,36 @@ public readonly struct ReadableSegments
     /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
     public void Advance(long bytes)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, chain.ReadLeft, nameof(bytes));
+        DescriptorChain c = chain;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, c.ReadLeft, nameof(bytes));
         while (bytes > 0)
         {
-            int here = chain.Items[chain.Cursor.ReadIndex].Length - chain.Cursor.ReadOffset;
-            int now = (int)Math.Min(bytes, here);
-            AdvanceInFirst(here, now);
-            bytes -= now;
+            ref GuestSegment first = ref c.Items[c.ReadAt];
+            int here = (int)Math.Min(bytes, first.Length);
+            Consume(c, ref first, here);
+            bytes -= here;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AdvanceInFirst(int length, int bytes)
+    private static void Consume(DescriptorChain c, ref GuestSegment first, int bytes)
     {
-        DescriptorChain c = chain;
         c.ReadLeft -= (uint)bytes;
-        if (bytes < length)
-        {
-            c.Cursor.ReadOffset += bytes;
-        }
-        else if (bytes > 0)
-        {
-            c.Cursor.ReadOffset = 0;
-            c.Cursor.ReadIndex++;
-        }
+        if (bytes < first.Length) first = first.From(bytes);
+        else c.ReadAt++;
     }
 
-    private bool TryReadAcross(Span<byte> destination)
+    // Static, so that the view itself can stay in a register.
+    private static bool TryReadAcross(DescriptorChain c, Span<byte> destination)
     {
-        if (destination.Length > chain.ReadLeft) return false;
+        if (destination.Length > c.ReadLeft) return false;
         while (!destination.IsEmpty)
         {
-            ReadOnlySpan<byte> first = First;
+            ref GuestSegment first = ref c.Items[c.ReadAt];
             int here = Math.Min(first.Length, destination.Length);
-            first[..here].CopyTo(destination);
+            c.Slice(first, here).CopyTo(destination);
             destination = destination[here..];
-            AdvanceInFirst(first.Length, here);
+            Consume(c, ref first, here);
         }
 
         return true;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Squib.Virtio.Memory;
 
@@ -101,7 +102,7 @@ internal sealed class SplitRing : IRing
         }
 
         chain.Id = (ushort)head;
-        fault = Walk(table, table[head], chain);
+        fault = Walk(table, head, chain);
         return fault == ChainFault.None ? TakeResult.Taken : TakeResult.Malformed;
     }
 
@@ -125,7 +126,7 @@ internal sealed class SplitRing : IRing
         return ahead != 0;
     }
 
-    public void Complete(ushort id, ushort slots, uint length, bool full)
+    public void Complete(DescriptorChain chain)
     {
         Span<UsedElement> used = Used;
         if (features.InOrder)
@@ -133,13 +134,13 @@ internal sealed class SplitRing : IRing
             // A run of chains is reported by the element of the last one (2.7.9). The driver takes those before it as filled completely,
             // so a chain that is not ends the run.
             runCount++;
-            runId = id;
-            runLength = length;
-            if (!full) EndRun(used);
+            runId = chain.Id;
+            runLength = chain.UsedLength;
+            if (!chain.IsFull) EndRun(used);
             return;
         }
 
-        used[nextUsed & mask] = new() { Id = id, Length = length };
+        used[nextUsed & mask] = new() { Id = chain.Id, Length = chain.UsedLength };
         nextUsed++;
     }
 
@@ -160,35 +161,35 @@ internal sealed class SplitRing : IRing
         return (ushort)(nextUsed - usedEvent - 1) < (ushort)(nextUsed - old);
     }
 
-    private ChainFault Walk(Span<Descriptor> table, Descriptor descriptor, DescriptorChain chain)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ChainFault Walk(Span<Descriptor> table, int at, DescriptorChain chain)
     {
         ChainBuilder builder = new();
-        for (int steps = 0; steps < Size; steps++)
+        for (int steps = 0; steps < table.Length; steps++)
         {
-            ushort flags = descriptor.FlagsOrId;
-            if ((flags & Descriptor.Indirect) != 0)
-            {
-                ChainFault bad = WalkIndirect(descriptor, flags, chain, ref builder);
-                return bad == ChainFault.None ? chain.Finish(builder) : bad;
-            }
-
-            ChainFault fault = chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
+            // Each field is read once, so that what was checked is what is used.
+            ref Descriptor descriptor = ref table[at];
+            ulong address = descriptor.Address;
+            uint length = descriptor.Length;
+            uint flags = descriptor.FlagsOrId;
+            if ((flags & Descriptor.Indirect) != 0) return WalkIndirect(address, length, flags, chain, builder);
+            at = descriptor.NextOrFlags;
+            ChainFault fault = chain.Add(ref builder, address, length, (flags & Descriptor.Write) != 0);
             if (fault != ChainFault.None) return fault;
             if ((flags & Descriptor.Next) == 0) return chain.Finish(builder);
-            if (descriptor.NextOrFlags >= table.Length) return ChainFault.NextOutOfRange;
-            descriptor = table[descriptor.NextOrFlags];
+            if (at >= table.Length) return ChainFault.NextOutOfRange;
         }
 
         // MUST NOT (2.7.5.2 for drivers): a chain longer than the queue is a loop.
         return ChainFault.TooLong;
     }
 
-    private ChainFault WalkIndirect(in Descriptor descriptor, ushort flags, DescriptorChain chain, ref ChainBuilder builder)
+    private ChainFault WalkIndirect(ulong address, uint length, uint flags, DescriptorChain chain, ChainBuilder builder)
     {
         if (!features.Indirect || (flags & Descriptor.Next) != 0) return ChainFault.BadIndirect;
         // MUST (2.7.5.3.2): the WRITE flag of the descriptor that refers to the table is ignored.
-        ChainFault fault = IndirectTable.TryOpen(memory, descriptor.Address, descriptor.Length, Size, out IndirectTable.Table table);
-        return fault == ChainFault.None ? IndirectTable.WalkSplit(table, chain, ref builder) : fault;
+        ChainFault fault = IndirectTable.TryOpen(memory, address, length, Size, out IndirectTable.Table table);
+        return fault == ChainFault.None ? IndirectTable.WalkSplit(table, chain, builder) : fault;
     }
 
     private void EndRun(Span<UsedElement> used)

@@ -245,7 +245,7 @@ public sealed class Virtqueue
         takenThisTurn += count;
         try
         {
-            if (Volatile.Read(ref returned) is not null) DrainReturned();
+            DrainReturned();
             if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
             else if (now.Publish()) Interrupt();
         }
@@ -337,6 +337,7 @@ public sealed class Virtqueue
 
     private void DrainReturned()
     {
+        if (Volatile.Read(ref returned) is null) return;
         DescriptorChain? chain = Interlocked.Exchange(ref returned, null);
         while (chain is not null)
         {
@@ -362,11 +363,7 @@ public sealed class Virtqueue
         inFlight[chain.Id >> 6] &= ~(1UL << chain.Id);
         outstanding--;
         // What a broken, stopped or ended ring lent is taken back without a word: nobody reads the answer.
-        if (CanTake(out IRing? now))
-        {
-            uint length = chain.Writable.UsedLength;
-            now.Complete(chain.Id, chain.Slots, length, length == chain.WriteTotal);
-        }
+        if (CanTake(out IRing? now)) now.Complete(chain);
 
         chain.Owner = ChainOwner.Queue;
         if (freeCount == free.Length) Array.Resize(ref free, Math.Max(4, free.Length * 2));

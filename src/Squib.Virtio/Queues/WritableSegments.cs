@@ -17,7 +17,7 @@ public readonly struct WritableSegments
     public long Length => chain.WriteLeft;
 
     /// <summary>The number of pieces, each in one region of memory, that are not yet filled.</summary>
-    public int Count => chain.WriteLeft == 0 ? 0 : Left - (StatusIsAlone ? 1 : 0);
+    public int Count => chain.End - chain.WriteAt;
 
     /// <summary>The bytes not yet filled of the current piece; empty when all are filled.</summary>
     public Span<byte> First
@@ -26,33 +26,17 @@ public readonly struct WritableSegments
         get
         {
             DescriptorChain c = chain;
-            if (c.WriteLeft == 0) return default;
-            Span<byte> piece = c.Slice(c.Items[c.ReadableEnd + c.Cursor.WriteIndex], c.Cursor.WriteOffset);
-            // The last piece may end in the status byte.
-            return (uint)piece.Length <= c.WriteLeft ? piece : piece[..(int)c.WriteLeft];
+            if (c.WriteAt == c.End) return default;
+            ref readonly GuestSegment first = ref c.Items[c.WriteAt];
+            return c.Slice(first, first.Length);
         }
     }
 
-    /// <summary>The unfilled pieces by guest address; the first may be filled in part, the last may end in the status byte.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.End - Left, Left);
+    /// <summary>The unfilled pieces by guest address, without the byte that was set aside for the status.</summary>
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.WriteAt, Count);
 
     /// <summary>The number of bytes that the driver will be told were written.</summary>
-    public uint UsedLength
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get
-        {
-            DescriptorChain c = chain;
-            uint filled = c.WriteTotal - c.WriteLeft;
-            if (c.Status == StatusByte.None) return filled;
-            // The status byte counts when no gap lies before it.
-            return c.Status == StatusByte.Written && c.WriteLeft == 0 ? filled : filled - 1;
-        }
-    }
-
-    private int Left => chain.End - chain.ReadableEnd - chain.Cursor.WriteIndex;
-
-    private bool StatusIsAlone => chain.Status != StatusByte.None && chain.Items[chain.End - 1].Length == 1;
+    public uint UsedLength => chain.UsedLength;
 
     /// <summary>An unfilled piece, for I/O that outlives the call.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
@@ -61,10 +45,7 @@ public readonly struct WritableSegments
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            int at = chain.End - Left + index;
-            Memory<byte> piece = chain.SliceMemory(chain.Items[at], index == 0 ? chain.Cursor.WriteOffset : 0);
-            bool endsInStatus = at == chain.End - 1 && chain.Status != StatusByte.None;
-            return endsInStatus ? piece[..^1] : piece;
+            return chain.SliceMemory(chain.Items[chain.WriteAt + index]);
         }
     }
 
@@ -74,11 +55,20 @@ public readonly struct WritableSegments
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(ReadOnlySpan<byte> source)
     {
-        Span<byte> first = First;
-        if (first.Length < source.Length) return TryWriteAcross(source);
-        source.CopyTo(first);
-        AdvanceInFirst(first.Length, source.Length);
-        return true;
+        DescriptorChain c = chain;
+        int length = source.Length;
+        if (c.WriteAt < c.End)
+        {
+            ref GuestSegment first = ref c.Items[c.WriteAt];
+            if (length <= first.Length)
+            {
+                source.CopyTo(c.Slice(first, length));
+                Consume(c, ref first, length);
+                return true;
+            }
+        }
+
+        return TryWriteAcross(c, source);
     }
 
     /// <summary>Says that bytes from the front on have been filled.</summary>
@@ -86,13 +76,14 @@ public readonly struct WritableSegments
     /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
     public void Advance(long bytes)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, chain.WriteLeft, nameof(bytes));
+        DescriptorChain c = chain;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, c.WriteLeft, nameof(bytes));
         while (bytes > 0)
         {
-            int here = chain.Items[chain.End - Left].Length - chain.Cursor.WriteOffset;
-            int now = (int)Math.Min(bytes, here);
-            AdvanceInFirst(here, now);
-            bytes -= now;
+            ref GuestSegment first = ref c.Items[c.WriteAt];
+            int here = (int)Math.Min(bytes, first.Length);
+            Consume(c, ref first, here);
+            bytes -= here;
         }
     }
 
@@ -100,9 +91,15 @@ public readonly struct WritableSegments
     /// <returns>Whether there is such a byte; false also when one was set aside before.</returns>
     public bool TryReserveStatus()
     {
-        if (chain.WriteLeft == 0 || chain.Status != StatusByte.None) return false;
-        chain.WriteLeft--;
-        chain.Status = StatusByte.Reserved;
+        DescriptorChain c = chain;
+        if (c.WriteAt == c.End || c.Status != StatusByte.None) return false;
+        ref GuestSegment last = ref c.Items[c.End - 1];
+        int before = last.Length - 1;
+        c.StatusPlace = last.From(before);
+        c.Status = StatusByte.Reserved;
+        c.WriteLeft--;
+        if (before == 0) c.End--;
+        else last = new(last.Address, before, last.Region);
         return true;
     }
 
@@ -113,37 +110,30 @@ public readonly struct WritableSegments
     {
         DescriptorChain c = chain;
         if (c.Status == StatusByte.None) throw new InvalidOperationException("No status byte was reserved.");
-        ref readonly GuestSegment last = ref c.Items[c.End - 1];
-        c.Slice(last, last.Length - 1)[0] = status;
+        c.Slice(c.StatusPlace, 1)[0] = status;
         c.Status = StatusByte.Written;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AdvanceInFirst(int length, int bytes)
+    private static void Consume(DescriptorChain c, ref GuestSegment first, int bytes)
     {
-        DescriptorChain c = chain;
         c.WriteLeft -= (uint)bytes;
-        if (bytes < length)
-        {
-            c.Cursor.WriteOffset += bytes;
-        }
-        else if (bytes > 0)
-        {
-            c.Cursor.WriteOffset = 0;
-            c.Cursor.WriteIndex++;
-        }
+        c.Filled += (uint)bytes;
+        if (bytes < first.Length) first = first.From(bytes);
+        else c.WriteAt++;
     }
 
-    private bool TryWriteAcross(ReadOnlySpan<byte> source)
+    // Static, so that the view itself can stay in a register.
+    private static bool TryWriteAcross(DescriptorChain c, ReadOnlySpan<byte> source)
     {
-        if (source.Length > chain.WriteLeft) return false;
+        if (source.Length > c.WriteLeft) return false;
         while (!source.IsEmpty)
         {
-            Span<byte> first = First;
+            ref GuestSegment first = ref c.Items[c.WriteAt];
             int here = Math.Min(first.Length, source.Length);
-            source[..here].CopyTo(first);
+            source[..here].CopyTo(c.Slice(first, here));
             source = source[here..];
-            AdvanceInFirst(first.Length, here);
+            Consume(c, ref first, here);
         }
 
         return true;

@@ -72,7 +72,7 @@ public readonly ref struct NetFrame
         ReadableSegments pieces = chain.Readable;
         foreach (ref readonly GuestSegment piece in pieces.Segments[1..])
         {
-            ReadOnlySpan<byte> bytes = chain.Slice(piece, 0);
+            ReadOnlySpan<byte> bytes = chain.Slice(piece, piece.Length);
             bytes.CopyTo(destination);
             destination = destination[bytes.Length..];
         }
