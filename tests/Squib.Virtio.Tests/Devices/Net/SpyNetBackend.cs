@@ -11,6 +11,12 @@ internal sealed class SpyNetBackend(NetOffloads offloads = NetOffloads.None, int
     /// <summary>What was sent, oldest first.</summary>
     internal List<(int Queue, NetHeader Header, byte[] Bytes)> Sent { get; } = [];
 
+    /// <summary>The lengths of the first pieces of these frames.</summary>
+    internal List<int> FirstPieces { get; } = [];
+
+    /// <summary>Whether to keep what is sent, which allocates.</summary>
+    internal bool Records { get; set; } = true;
+
     /// <summary>The frames that can be sent before there is no room.</summary>
     internal int Room { get; set; } = int.MaxValue;
 
@@ -19,6 +25,9 @@ internal sealed class SpyNetBackend(NetOffloads offloads = NetOffloads.None, int
 
     /// <summary>The number of runs of frames that have ended.</summary>
     internal int Runs { get; private set; }
+
+    /// <summary>Called before each look at the next frame.</summary>
+    internal Action? Peeking { get; set; }
 
     internal INetPort Port { get; private set; } = null!;
 
@@ -51,6 +60,7 @@ internal sealed class SpyNetBackend(NetOffloads offloads = NetOffloads.None, int
 
     public bool TryPeek(int queue, out NetHeader header, out ReadOnlySpan<byte> frame)
     {
+        Peeking?.Invoke();
         header = default;
         frame = default;
         if (!waiting[queue].TryPeek(out (NetHeader Header, byte[] Bytes) next)) return false;
@@ -69,10 +79,12 @@ internal sealed class SpyNetBackend(NetOffloads offloads = NetOffloads.None, int
 
     public void Send(int queue, in NetFrame frame)
     {
+        Room--;
+        if (!Records) return;
         byte[] bytes = new byte[frame.Length];
         frame.CopyTo(bytes);
         Sent.Add((queue, frame.Header, bytes));
-        Room--;
+        FirstPieces.Add(frame.First.Length);
     }
 
     public void EndSend(int queue) => Runs++;
