@@ -1,3 +1,4 @@
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -39,6 +40,7 @@ public sealed class BlockDevice : IVirtioDevice
         writeBack = this.options.Cache == BlockCacheMode.WriteBack;
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, this.options.QueueCount)];
         tallies = [.. QueueSizes.Select(_ => new BlockTally())];
+        Control = new(this.options.Limiter);
     }
 
     /// <inheritdoc/>
@@ -66,6 +68,17 @@ public sealed class BlockDevice : IVirtioDevice
 
     /// <summary>What the device has been asked for so far.</summary>
     public BlockCounters Counters => tallies.Aggregate(default(BlockCounters), (sum, tally) => sum + tally.Snapshot());
+
+    /// <summary>
+    /// What limits the requests, and the bytes that are read, written and zeroed; null for nothing. All queues share it.
+    /// </summary>
+    public RateLimiter? Limiter
+    {
+        get => Control.Limiter;
+        set => Control.Limiter = value;
+    }
+
+    internal RateControl Control { get; }
 
     /// <summary>The most data bytes that a driver which keeps to SIZE_MAX and SEG_MAX can ask for at once.</summary>
     internal long MaxTransferBytes { get; }

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -7,6 +9,7 @@ namespace Squib.Virtio.Devices.Block;
 /// <summary>
 /// The loop of one queue in one session: takes requests, checks them, hands them to the backend, answers.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "The loop disposes of the gate.")]
 internal sealed class BlockQueue
 {
     /// <summary>
@@ -17,6 +20,7 @@ internal sealed class BlockQueue
     private readonly BlockDevice device;
     private readonly Virtqueue queue;
     private readonly BlockTally tally;
+    private readonly RateGate gate;
     private readonly ulong features;
     private readonly CancellationToken reset;
     private PendingBlockRequest? free;
@@ -28,12 +32,16 @@ internal sealed class BlockQueue
         this.tally = tally;
         this.reset = reset;
         queue = session.Queues[index];
+        gate = new(device.Control, queue);
         features = session.Features;
     }
 
     internal async Task RunAsync()
     {
-        while (await queue.WaitAsync().ConfigureAwait(false)) ServeBatch();
+        using (gate)
+        {
+            while (await gate.WaitAsync().ConfigureAwait(false)) ServeBatch();
+        }
     }
 
     /// <summary>Fills the status byte of a request whose work is done.</summary>
@@ -67,8 +75,9 @@ internal sealed class BlockQueue
         try
         {
             using QueueBatch batch = queue.BeginBatch(BatchSize);
-            while (batch.TryTake(out DescriptorChain? chain))
+            while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
             {
+                gate.Charge(bytes: 0);
                 if (TryServe(chain, image)) batch.Return(chain);
             }
         }
@@ -125,6 +134,7 @@ internal sealed class BlockQueue
                 if (!IsTransfer(request, chain.Writable.Length, chain.Readable.Length, image))
                     return new(BlockStatus.IoError);
                 tally.BytesRead += chain.Writable.Length;
+                gate.Charge(chain.Writable.Length, requests: 0);
                 return image.Backend.ReadAsync(chain.Writable, (long)request.Sector * BlockRequest.SectorBytes, reset);
             case BlockRequestType.Out:
                 tally.Writes++;
@@ -132,6 +142,7 @@ internal sealed class BlockQueue
                 if (device.ReadOnly || !IsTransfer(request, chain.Readable.Length, chain.Writable.Length, image))
                     return new(BlockStatus.IoError);
                 tally.BytesWritten += chain.Readable.Length;
+                gate.Charge(chain.Readable.Length, requests: 0);
                 return WriteAsync(chain.Readable, (long)request.Sector * BlockRequest.SectorBytes, image);
             case BlockRequestType.Flush:
                 tally.Flushes++;
@@ -213,6 +224,12 @@ internal sealed class BlockQueue
             if ((range.Flags & ~known) != 0) return BlockStatus.Unsupported;
             if (range.Sectors > most || !image.Holds(range.Sector, (long)range.Sectors * BlockRequest.SectorBytes))
                 status = BlockStatus.IoError;
+        }
+
+        // A backend may have to write all the zeros.
+        if (status == BlockStatus.Ok && !discards)
+        {
+            foreach (BlockRange range in ranges) gate.Charge((long)range.Sectors * BlockRequest.SectorBytes, requests: 0);
         }
 
         return status;

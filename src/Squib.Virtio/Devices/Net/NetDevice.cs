@@ -1,3 +1,4 @@
+using Squib.Virtio.Limits;
 using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Net;
@@ -44,6 +45,8 @@ public sealed class NetDevice : IVirtioDevice
         // All have one size: whether queue 2 is the control queue depends on MQ, and the driver may see its size before.
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, queues)];
         Tallies = [.. Enumerable.Range(0, QueuePairs).Select(_ => new NetTally())];
+        ReceiveControl = new(this.options.ReceiveLimiter);
+        TransmitControl = new(this.options.TransmitLimiter);
         backend.Attach(new Port(this));
     }
 
@@ -70,6 +73,26 @@ public sealed class NetDevice : IVirtioDevice
 
     /// <summary>What the device has done so far.</summary>
     public NetCounters Counters => CountAll();
+
+    /// <summary>
+    /// What limits the frames to the driver, and their bytes; null for nothing. Frames that must wait do so in the backend.
+    /// </summary>
+    public RateLimiter? ReceiveLimiter
+    {
+        get => ReceiveControl.Limiter;
+        set => ReceiveControl.Limiter = value;
+    }
+
+    /// <summary>What limits the frames of the driver, and their bytes; null for nothing. It may be the other direction's.</summary>
+    public RateLimiter? TransmitLimiter
+    {
+        get => TransmitControl.Limiter;
+        set => TransmitControl.Limiter = value;
+    }
+
+    internal RateControl ReceiveControl { get; }
+
+    internal RateControl TransmitControl { get; }
 
     internal INetBackend Backend { get; }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -22,6 +23,7 @@ public sealed class PmemDevice : IVirtioDevice
     private readonly IPmemBackend backend;
     private readonly PmemOptions options;
     private readonly SharedMemoryRegion region;
+    private readonly RateControl control;
     private readonly Lock gate = new();
     private List<DescriptorChain> waiting = [];
     private List<DescriptorChain> served = [];
@@ -47,6 +49,7 @@ public sealed class PmemDevice : IVirtioDevice
         this.options = options;
         region = new(options.Address, (ulong)options.Length);
         QueueSizes = [options.QueueSize];
+        control = new(options.Limiter);
         Announce(shared: false);
     }
 
@@ -70,6 +73,15 @@ public sealed class PmemDevice : IVirtioDevice
         Interlocked.Read(ref unknown),
         Interlocked.Read(ref malformed));
 
+    /// <summary>
+    /// What limits the requests for a flush; null for nothing. They move no bytes. Any thread may set it.
+    /// </summary>
+    public RateLimiter? Limiter
+    {
+        get => control.Limiter;
+        set => control.Limiter = value;
+    }
+
     /// <inheritdoc/>
     public bool Accepts(ulong features)
     {
@@ -87,9 +99,10 @@ public sealed class PmemDevice : IVirtioDevice
     {
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
-        while (await queue.WaitAsync().ConfigureAwait(false))
+        using RateGate gate = new(control, queue);
+        while (await gate.WaitAsync().ConfigureAwait(false))
         {
-            TakeBatch(queue);
+            TakeBatch(queue, gate);
             if (MustStart()) flushing = FlushAsync(queue, reset);
         }
 
@@ -97,12 +110,13 @@ public sealed class PmemDevice : IVirtioDevice
         Announce(shared: false);
     }
 
-    private void TakeBatch(Virtqueue queue)
+    private void TakeBatch(Virtqueue queue, RateGate gate)
     {
         Span<byte> type = stackalloc byte[sizeof(uint)];
         using QueueBatch batch = queue.BeginBatch();
-        while (batch.TryTake(out DescriptorChain? chain))
+        while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
+            gate.Charge(bytes: 0);
             if (chain.Writable.Length < sizeof(uint) || !chain.Readable.TryRead(type))
             {
                 Interlocked.Increment(ref malformed);
