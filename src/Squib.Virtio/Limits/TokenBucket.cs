@@ -20,7 +20,7 @@ internal struct TokenBucket
     internal readonly double SecondsToToken => HasToken ? 0 : (1 - level) / perSecond;
 
     /// <summary>Changes the rate; a debt stays, and a bucket that had no limit before is full.</summary>
-    internal void Set(long? rate, long? burst)
+    internal void Set(double? rate, long? burst)
     {
         bool hadLimit = perSecond != 0;
         perSecond = rate ?? 0;

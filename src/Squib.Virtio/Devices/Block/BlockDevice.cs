@@ -1,3 +1,4 @@
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -6,7 +7,7 @@ namespace Squib.Virtio.Devices.Block;
 
 /// <summary>A disk (virtio 1.2, 5.2).</summary>
 /// <remarks>Methods that change the running device may be called by any thread.</remarks>
-public sealed class BlockDevice : IVirtioDevice
+public sealed class BlockDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly BlockOptions options;
     private readonly BlockTally[] tallies;
@@ -145,6 +146,20 @@ public sealed class BlockDevice : IVirtioDevice
         SetWriteBack(options.Cache == BlockCacheMode.WriteBack && !cannotFlush);
         negotiated = features;
         return true;
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        BlockCounters counters = Counters;
+        to.Requests("read", counters.Reads);
+        to.Requests("write", counters.Writes);
+        to.Requests("flush", counters.Flushes);
+        to.Requests("discard", counters.Discards);
+        to.Requests("write_zeroes", counters.WriteZeroes);
+        to.Bytes(counters.BytesRead, counters.BytesWritten);
+        to.Errors("failed", counters.Failed);
+        to.Errors("malformed", counters.Malformed);
+        to.Throttled(Control.Throttled);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -22,6 +23,7 @@ internal sealed class BlockQueue
     private readonly BlockTally tally;
     private readonly RateGate gate;
     private readonly ulong features;
+    private readonly string name;
     private readonly CancellationToken reset;
     private PendingBlockRequest? free;
     private PendingBlockRequest? recycled;
@@ -34,6 +36,7 @@ internal sealed class BlockQueue
         queue = session.Queues[index];
         gate = new(device.Control, queue);
         features = session.Features;
+        name = session.Name;
     }
 
     internal async Task RunAsync()
@@ -45,13 +48,14 @@ internal sealed class BlockQueue
     }
 
     /// <summary>Fills the status byte of a request whose work is done.</summary>
-    internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status)
+    internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status, long begun)
     {
         // A backend that left bytes unread has not read: what was in the guest's memory before is no data.
         bool isShort = type == BlockRequestType.In && chain.Writable.Length != 0;
         if (isShort && status == BlockStatus.Ok) status = BlockStatus.IoError;
         if (status != BlockStatus.Ok) Interlocked.Increment(ref tally.Failed);
         chain.Writable.WriteStatus((byte)status);
+        if (begun != 0) Meters.End(begun, "block", name, ToOperation(type));
     }
 
     internal void Return(DescriptorChain chain) => queue.Return(chain);
@@ -98,6 +102,7 @@ internal sealed class BlockQueue
             return true;
         }
 
+        long begun = Meters.Begin();
         BlockStatus status = BlockStatus.IoError;
         if (BlockRequest.TryRead(chain.Readable, out BlockRequest request))
         {
@@ -107,7 +112,7 @@ internal sealed class BlockQueue
                 if (!pending.IsCompleted)
                 {
                     image.TryAcquire();
-                    TakeFree().Start(pending, request.Type, chain, image);
+                    TakeFree().Start(pending, request.Type, chain, image, begun);
                     return false;
                 }
 
@@ -121,7 +126,7 @@ internal sealed class BlockQueue
             }
         }
 
-        Answer(chain, request.Type, status);
+        Answer(chain, request.Type, status, begun);
         return true;
     }
 
@@ -159,6 +164,17 @@ internal sealed class BlockQueue
                 return new(BlockStatus.Unsupported);
         }
     }
+
+    private static string ToOperation(BlockRequestType type) => type switch
+    {
+        BlockRequestType.In => "read",
+        BlockRequestType.Out => "write",
+        BlockRequestType.Flush => "flush",
+        BlockRequestType.GetId => "get_id",
+        BlockRequestType.Discard => "discard",
+        BlockRequestType.WriteZeroes => "write_zeroes",
+        _ => "unknown",
+    };
 
     private bool Has(ulong feature) => (features & feature) != 0;
 

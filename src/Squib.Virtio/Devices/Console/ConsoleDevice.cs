@@ -1,3 +1,4 @@
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -6,7 +7,7 @@ namespace Squib.Virtio.Devices.Console;
 
 /// <summary>A console with one port, or several (virtio 1.2, 5.3).</summary>
 /// <remarks>Port 0 is a terminal and is always there. All members may be called by any thread.</remarks>
-public sealed class ConsoleDevice : IVirtioDevice
+public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
 {
     /// <summary>The most characters that are taken from emerg_wr in a second.</summary>
     public const int EmergencyBytesPerSecond = 16_384;
@@ -132,6 +133,15 @@ public sealed class ConsoleDevice : IVirtioDevice
         port.Close();
         slots[port.Id].Arrived.Ring();
         messages?.Bell.Ring();
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        IReadOnlyList<ConsolePort> ports = Ports;
+        to.Bytes(ports.Sum(port => port.InputBytes), ports.Sum(port => port.OutputBytes));
+        to.Errors("ignored_message", IgnoredMessages);
+        to.Errors("emergency_dropped", EmergencyDropped);
+        to.Throttled(control.Throttled);
     }
 
     /// <inheritdoc/>

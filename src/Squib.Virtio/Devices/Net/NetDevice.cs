@@ -1,3 +1,4 @@
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Transport;
 
@@ -5,7 +6,7 @@ namespace Squib.Virtio.Devices.Net;
 
 /// <summary>A network interface (virtio 1.2, 5.1).</summary>
 /// <remarks>All public members may be called by any thread.</remarks>
-public sealed class NetDevice : IVirtioDevice
+public sealed class NetDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly Lock changes = new();
     private readonly NetOptions options;
@@ -144,6 +145,28 @@ public sealed class NetDevice : IVirtioDevice
 
     /// <inheritdoc/>
     public bool Accepts(ulong features) => NetFeature.AreConsistent(features);
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        NetCounters counters = Counters;
+        to.Requests("receive", counters.FramesReceived);
+        to.Requests("send", counters.FramesSent);
+        to.Requests("control", counters.Commands);
+        to.Bytes(counters.BytesReceived, counters.BytesSent);
+        to.Errors("send_malformed", counters.MalformedSends);
+        to.Errors("send_without_link", counters.SendsWithoutLink);
+        to.Errors("send_spoofed", counters.SpoofedSends);
+        to.Errors("receive_filtered", counters.Filtered);
+        to.Errors("receive_bad_length", counters.BadLength);
+        to.Errors("receive_bad_offload", counters.BadOffload);
+        to.Errors("receive_no_buffer_fits", counters.NoBufferFits);
+        to.Errors("receive_without_link", counters.ReceivesWithoutLink);
+        to.Errors("receive_without_driver", counters.ReceivesWithoutDriver);
+        to.Errors("bad_buffer", counters.BadBuffers);
+        to.Errors("failed_command", counters.FailedCommands);
+        to.Throttled(ReceiveControl.Throttled, "to_guest");
+        to.Throttled(TransmitControl.Throttled, "from_guest");
+    }
 
     /// <inheritdoc/>
     public async Task RunAsync(DriverSession session, CancellationToken reset)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -13,7 +14,7 @@ namespace Squib.Virtio.Devices.Pmem;
 /// keep the vCPU: the request is answered when the backend is done, and one flush serves all requests that came
 /// before it began.
 /// </remarks>
-public sealed class PmemDevice : IVirtioDevice
+public sealed class PmemDevice : IVirtioDevice, IMeasuredDevice
 {
     private const int ConfigBytes = 16;
     private const uint FlushRequest = 0;
@@ -30,6 +31,7 @@ public sealed class PmemDevice : IVirtioDevice
     private Task flushing = Task.CompletedTask;
     private bool isFlushing;
     private bool announcesShared;
+    private string name = "";
     private long requests;
     private long flushes;
     private long failures;
@@ -94,11 +96,22 @@ public sealed class PmemDevice : IVirtioDevice
     public SharedMemoryRegion? FindSharedMemory(uint id) =>
         id == 0 && Volatile.Read(ref announcesShared) ? region : null;
 
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        PmemCounters counters = Counters;
+        to.Requests("flush", counters.Requests);
+        to.Errors("failed", counters.Failures);
+        to.Errors("unknown", counters.Unknown);
+        to.Errors("malformed", counters.Malformed);
+        to.Throttled(control.Throttled);
+    }
+
     /// <inheritdoc/>
     public async Task RunAsync(DriverSession session, CancellationToken reset)
     {
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
+        name = session.Name;
         using RateGate gate = new(control, queue);
         while (await gate.WaitAsync().ConfigureAwait(false))
         {
@@ -180,6 +193,7 @@ public sealed class PmemDevice : IVirtioDevice
     {
         // After a reset nobody reads the answer.
         if (reset.IsCancellationRequested) return Failure;
+        long begun = Meters.Begin();
         try
         {
             Interlocked.Increment(ref flushes);
@@ -191,6 +205,10 @@ public sealed class PmemDevice : IVirtioDevice
             // MUST (5.19.6.3): the driver is told that its data is not safe, and the device lives on.
             Interlocked.Increment(ref failures);
             return Failure;
+        }
+        finally
+        {
+            Meters.End(begun, "pmem", name, "flush");
         }
     }
 

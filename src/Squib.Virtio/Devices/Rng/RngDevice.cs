@@ -1,3 +1,4 @@
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -5,7 +6,7 @@ using Squib.Virtio.Transport;
 namespace Squib.Virtio.Devices.Rng;
 
 /// <summary>A source of random bytes for the guest (virtio 1.2, 5.4).</summary>
-public sealed class RngDevice : IVirtioDevice
+public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly RngOptions options;
     private readonly RateControl control;
@@ -56,6 +57,14 @@ public sealed class RngDevice : IVirtioDevice
     {
         get => control.Limiter;
         set => control.Limiter = value;
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        to.Requests("fill", Requests);
+        to.Bytes(Bytes, 0);
+        to.Errors("failed", Failures);
+        to.Throttled(control.Throttled);
     }
 
     /// <inheritdoc/>

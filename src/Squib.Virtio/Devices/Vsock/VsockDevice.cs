@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -10,7 +11,7 @@ namespace Squib.Virtio.Devices.Vsock;
 /// Connections that the guest makes go to whoever listens in this process (<see cref="Listen"/>), else to <see cref="Backend"/>.
 /// All members may be called by any thread.
 /// </remarks>
-public sealed class VsockDevice : IVirtioDevice
+public sealed class VsockDevice : IVirtioDevice, IMeasuredDevice
 {
     private const int ReceiveQueue = 0;
     private const int TransmitQueue = 1;
@@ -124,6 +125,22 @@ public sealed class VsockDevice : IVirtioDevice
         now.AbortAll(close: false);
         now.EventDue = true;
         now.EventBell.Ring();
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        VsockCounters counters = Counters;
+        to.Requests("receive", counters.PacketsToGuest);
+        to.Requests("send", counters.PacketsFromGuest);
+        to.Bytes(counters.BytesToGuest, counters.BytesFromGuest);
+        to.Errors("refused", counters.Refused);
+        to.Errors("violation", counters.Violations);
+        to.Errors("timed_out", counters.TimedOut);
+        to.Errors("malformed", counters.Malformed);
+        to.Errors("foreign", counters.Foreign);
+        to.Errors("ignored", counters.Ignored);
+        to.Errors("short_buffer", counters.ShortBuffers);
+        to.Throttled(control.Throttled);
     }
 
     /// <inheritdoc/>
