@@ -5,7 +5,7 @@ using Xunit;
 namespace Squib.Boot.Tests;
 
 /// <summary>Boots of Debian's kernels by <c>squib boot</c>.</summary>
-public sealed class BootTests(FetchedGuest guest) : IClassFixture<FetchedGuest>, IDisposable
+public sealed class BootTests(FetchedGuest guest) : IDisposable
 {
     private const string Quiet = "console=ttyAMA0 cryptomgr.notests quiet";
 

@@ -96,6 +96,13 @@ internal sealed class BootCommand
 
     private readonly Option<bool> bootTimer = new("--boot-timer") { Description = "A timer of the guest's boot." };
 
+    private readonly Option<string?> ring = new("--ring")
+    {
+        Description = "What the rings of all devices offer: packed, in-order, notification-data, no-indirect, "
+            + "no-event-index, no-reset, with commas between.",
+        HelpName = "WORDS",
+    };
+
     private readonly Option<bool> stats = new("--stats")
     {
         Description = "Print on standard error what the machine did.",
@@ -113,7 +120,7 @@ internal sealed class BootCommand
         Command command = new("boot", "Boots a kernel. On the keyboard: Ctrl-A x ends, Ctrl-A h helps.")
         {
             self.kernel, self.initrd, self.append, self.memory, self.drive, self.net, self.console, self.serial, self.vsock,
-            self.rng, self.balloon, self.pmem, self.hotplug, self.bootTimer, self.stats,
+            self.rng, self.balloon, self.pmem, self.hotplug, self.bootTimer, self.ring, self.stats,
         };
         command.SetAction(result => BootRun.Execute(self.Read(result), streams));
         return command;
@@ -144,6 +151,7 @@ internal sealed class BootCommand
                 result.GetRequiredValue(pmem),
                 result.GetValue(hotplug),
                 result.GetValue(bootTimer)),
+            Transport = RingOptions.Parse(result.GetValue(ring)),
             Stats = result.GetValue(stats),
         };
     }

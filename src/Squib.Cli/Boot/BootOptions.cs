@@ -1,3 +1,5 @@
+using Squib.Virtio.Transport;
+
 namespace Squib.Cli.Boot;
 
 /// <summary>What <c>squib boot</c> was asked for.</summary>
@@ -38,6 +40,9 @@ internal sealed record BootOptions
 
     /// <summary>The devices that have to do with memory.</summary>
     public MemoryDeviceOptions MemoryDevices { get; init; } = new();
+
+    /// <summary>What the transports of all devices offer.</summary>
+    public TransportOptions Transport { get; init; } = new();
 
     /// <summary>Whether to print what the machine did once it has ended.</summary>
     public bool Stats { get; init; }

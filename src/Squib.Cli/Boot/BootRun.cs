@@ -57,6 +57,7 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
             Rng = options.Rng,
             Vsock = options.Vsock,
             MemoryDevices = options.MemoryDevices,
+            Transport = options.Transport,
             ConsoleOutput = console,
             SerialOutput = serial,
         });

@@ -17,9 +17,11 @@ internal sealed class MachineAssembly : IDisposable
 {
     private readonly List<IDisposable> owned = [];
     private readonly List<AttachedDevice> devices = [];
+    private readonly TransportOptions transport;
 
     private MachineAssembly(MachinePlan plan)
     {
+        transport = plan.Transport;
         int wanted = plan.DeviceCount;
         if (wanted > SlotAllocator.Count)
         {
@@ -169,7 +171,7 @@ internal sealed class MachineAssembly : IDisposable
     private void Attach(string name, IVirtioDevice device)
     {
         ObservedDevice observed = new(device);
-        devices.Add(new(name, observed, Machine.Attach(observed)));
+        devices.Add(new(name, observed, Machine.Attach(observed, transport)));
     }
 
     private T Own<T>(T resource) where T : IDisposable

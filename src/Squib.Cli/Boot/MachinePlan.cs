@@ -1,4 +1,5 @@
 using Squib.Machine.Boot;
+using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
 
@@ -37,6 +38,9 @@ internal sealed record MachinePlan
 
     /// <summary>The devices that have to do with memory.</summary>
     public MemoryDeviceOptions MemoryDevices { get; init; } = new();
+
+    /// <summary>What the transports of all devices offer.</summary>
+    public TransportOptions Transport { get; init; } = new();
 
     /// <summary>Where the serial line leads; null discards.</summary>
     public Stream? SerialOutput { get; init; }
