@@ -1,4 +1,5 @@
 using Squib.Machine.Boot;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
@@ -35,6 +36,9 @@ internal sealed record MachinePlan
 
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
+
+    /// <summary>What limits the entropy device; null for nothing.</summary>
+    public RateLimits? RngLimits { get; init; }
 
     /// <summary>The devices that have to do with memory.</summary>
     public MemoryDeviceOptions MemoryDevices { get; init; } = new();

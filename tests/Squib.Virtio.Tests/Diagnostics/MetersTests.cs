@@ -23,7 +23,7 @@ namespace Squib.Virtio.Tests.Diagnostics;
 /// <summary>The names, units and tags of what is measured: others' dashboards depend on them.</summary>
 public sealed class MetersTests
 {
-    // One line for each device type: instrument (with its own tag) and the values of that tag.
+    // Of each device type and instrument the tag and its values; a line that is indented belongs to the one before.
     private const string Pinned = """
         balloon errors reason: bad_access bad_notification discard_failed invalid_notification invalid_page
         balloon requests operation: deflate inflate statistics
@@ -42,7 +42,9 @@ public sealed class MetersTests
         mem errors reason: bad_access bad_notification busy invalid_notification malformed nonsense refused
         mem requests operation: plug state unplug
         net bytes direction: from_guest to_guest
-        net errors reason: bad_access bad_buffer bad_notification failed_command invalid_notification receive_bad_length receive_bad_offload receive_filtered receive_no_buffer_fits receive_without_driver receive_without_link send_malformed send_spoofed send_without_link
+        net errors reason: bad_access bad_buffer bad_notification failed_command invalid_notification
+            receive_bad_length receive_bad_offload receive_filtered receive_no_buffer_fits
+            receive_without_driver receive_without_link send_malformed send_spoofed send_without_link
         net requests operation: control receive send
         net throttled direction: from_guest to_guest
         pmem errors reason: bad_access bad_notification failed invalid_notification malformed unknown
@@ -53,6 +55,9 @@ public sealed class MetersTests
         vsock requests operation: receive send
         vsock throttled direction: both
         """;
+
+    private static string[] PinnedLines =>
+        Pinned.ReplaceLineEndings("\n").Replace("\n    ", " ", StringComparison.Ordinal).Split('\n');
 
     [Fact]
     public void The_instruments_have_the_documented_names_and_units()
@@ -74,7 +79,7 @@ public sealed class MetersTests
             collected.Instruments.Select(one => $"{one.Name} {one.Unit} {one.GetType().Name}").Order(StringComparer.Ordinal));
         string page = File.ReadAllText(FindPage());
         Assert.All(collected.Instruments, one => Assert.Contains($"| `{one.Name}` | {one.Unit} |", page, StringComparison.Ordinal));
-        foreach (string word in Pinned.Split('\n').SelectMany(line => line.Split(": ")[1].Split(' ')))
+        foreach (string word in PinnedLines.SelectMany(line => line.Split(": ")[1].Split(' ')))
             Assert.Contains($"`{word}`", page, StringComparison.Ordinal);
     }
 
@@ -89,7 +94,7 @@ public sealed class MetersTests
             .Where(parts => parts.Length == 6 && parts[0] is not ("chains" or "notifications" or "dropped_chains"))
             .GroupBy(parts => $"{parts[2]} {parts[0]} {parts[3]}", parts => parts[4])
             .Select(group => $"{group.Key}: {string.Join(' ', group.Order(StringComparer.Ordinal))}");
-        Assert.Equal(Pinned.ReplaceLineEndings("\n").Split('\n'), lines.Order(StringComparer.Ordinal));
+        Assert.Equal(PinnedLines, lines.Order(StringComparer.Ordinal));
         foreach (VirtioMmioTransport transport in all)
         {
             string type = $"device={Word(transport.Device.Type)}";
