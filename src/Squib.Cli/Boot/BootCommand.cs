@@ -34,7 +34,7 @@ internal sealed class BootCommand
 
     private readonly Option<string[]> drive = new("--drive")
     {
-        Description = "A disk with its raw image: file=PATH[,ro][,serial=TEXT]. May be given again for the next disk.",
+        Description = "A disk with its raw image: file=PATH[,ro][,direct][,serial=TEXT]. May be given again for the next disk.",
         HelpName = "KEYS",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
