@@ -35,7 +35,8 @@ internal sealed class BootCommand
 
     private readonly Option<string[]> drive = new("--drive")
     {
-        Description = "A disk with its raw image: file=PATH[,ro][,serial=TEXT][,bw=SIZE][,iops=NUMBER]. May be given again for the next disk.",
+        Description = "A disk with its raw image: file=PATH[,ro][,direct][,serial=TEXT][,bw=SIZE][,iops=NUMBER]. "
+            + "May be given again for the next disk.",
         HelpName = "KEYS",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,

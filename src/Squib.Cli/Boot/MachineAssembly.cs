@@ -126,9 +126,11 @@ internal sealed class MachineAssembly : IDisposable
 
     private OpenDisk Open(DriveOptions drive)
     {
-        FileBlockBackend backend = HostFile.OpenImage(drive);
-        Own(new AsyncOwned(backend));
-        return new(new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly, Limiter = Limit(drive.Limits) }), backend);
+        FileBlockBackend image = HostFile.OpenImage(drive);
+        Own(new AsyncOwned(image));
+        IBlockBackend backend = image;
+        if (drive.Direct) Own(new AsyncOwned(backend = HostFile.OpenDirect(image, drive.Path)));
+        return new(new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly, Limiter = Limit(drive.Limits) }), image);
     }
 
     private VsockDevice OpenVsock(GuestSocketOptions vsock)

@@ -84,7 +84,12 @@ public sealed class DiskTests(DiskTests.Fixture disks) : IClassFixture<DiskTests
                 Kernel = BootRun.LoadKernel(kernel),
                 Initrd = await File.ReadAllBytesAsync(initrd),
                 CommandLine = "quiet rdinit=/trial trial=disks",
-                Drives = [new() { Path = FileSystemImage }, new() { Path = ScratchImage }, new() { Path = ReadOnlyImage, ReadOnly = true }],
+                Drives =
+                [
+                    new() { Path = FileSystemImage },
+                    new() { Path = ScratchImage, Direct = OperatingSystem.IsLinux() },
+                    new() { Path = ReadOnlyImage, ReadOnly = true },
+                ],
                 SerialOutput = new GuestLines(Stream.Null, line =>
                 {
                     lines.Add(line);

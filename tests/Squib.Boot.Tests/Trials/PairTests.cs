@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Squib.Cli.Boot;
 using Squib.Cli.Demo;
 using Squib.Machine;
@@ -27,8 +28,8 @@ public sealed class PairTests(FetchedGuest guest)
         Assert.Contains("TRIAL ping 3 of 3", caller);
         string sent = Assert.Single(caller, line => line.StartsWith("TRIAL sent ", StringComparison.Ordinal));
         Assert.Contains(sent.Replace("sent", "received", StringComparison.Ordinal), listener);
-        Assert.Contains(caller, line => line.StartsWith("TRIAL iperf3 forth ", StringComparison.Ordinal) && line.EndsWith("/sec", StringComparison.Ordinal));
-        Assert.Contains(caller, line => line.StartsWith("TRIAL iperf3 -R ", StringComparison.Ordinal) && line.EndsWith("/sec", StringComparison.Ordinal));
+        Assert.Contains(caller, line => Regex.IsMatch(line, @"^TRIAL iperf3 forth [\d.]+ MBytes/sec$"));
+        Assert.Contains(caller, line => Regex.IsMatch(line, @"^TRIAL iperf3 -R [\d.]+ MBytes/sec$"));
     }
 
     private async Task<List<string>> RunAsync(NetSwitch network, string role)
