@@ -21,6 +21,7 @@ internal static partial class Libc
     public const int FallocatePunchHole = 0x02;
     public const int FallocateZeroRange = 0x10;
 
+    public const int OpenReadOnly = 0x00;
     public const int OpenReadWrite = 0x02;
     public const int OpenNonBlocking = 0x800;
     public const int OpenCloseOnExec = 0x80000;
@@ -40,6 +41,14 @@ internal static partial class Libc
     public const nuint GetWindowSize = 0x5413;
 
     public const int SetAttributesNow = 0;
+
+    /// <summary>O_DIRECT, which Linux has at another bit on some architectures.</summary>
+    public static readonly int OpenDirect = RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.Arm or Architecture.Arm64 or Architecture.Armv6 => 0x10000,
+        Architecture.Ppc64le => 0x20000,
+        _ => 0x4000,
+    };
 
     /// <summary>More than the largest <c>struct termios</c> of any system .NET runs on.</summary>
     public const int TermiosBytes = 256;

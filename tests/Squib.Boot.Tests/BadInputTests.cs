@@ -18,6 +18,10 @@ public sealed class BadInputTests : IDisposable
     [InlineData("--kernel", "boot", "--kernel")]
     [InlineData("'1Q' is not a size", "boot", "--kernel", "Image", "--memory", "1Q")]
     [InlineData("'size' is not a key of a drive", "boot", "--kernel", "Image", "--drive", "file=a,size=1")]
+    [InlineData("--drive file=a,bw=fast: bw=fast is no size", "boot", "--kernel", "Image", "--drive", "file=a,bw=fast")]
+    [InlineData("--net passt,iops=0: iops=0 is no number", "boot", "--kernel", "Image", "--net", "passt,iops=0")]
+    [InlineData("--rng iops=x: iops=x is no number", "boot", "--kernel", "Image", "--rng", "iops=x")]
+    [InlineData("--rng rate=1: 'rate' is no key of it", "boot", "--kernel", "Image", "--rng", "rate=1")]
     [InlineData("--serial tty: this is none of", "boot", "--kernel", "Image", "--serial", "tty")]
     [InlineData("cannot both be stdio", "boot", "--kernel", "Image", "--serial", "stdio", "--console", "stdio")]
     [InlineData("windows-arm64", "demo", "--flavour", "windows-arm64")]
@@ -112,6 +116,11 @@ public sealed class BadInputTests : IDisposable
         using SafeFileHandle other = File.OpenHandle(disk, FileMode.Open, FileAccess.Read, held);
         AssertDriveRefused("is in use by another program", $"file={disk}{keys}");
     }
+
+    [Fact]
+    public void A_file_for_metrics_that_cannot_be_written_is_refused() =>
+        AssertRefused("cannot be written: it is a directory",
+            "boot", "--kernel", folder.WriteKernelHeader(), "--serial", "off", "--metrics", folder.Path);
 
     [Fact]
     public void A_33rd_device_is_refused()

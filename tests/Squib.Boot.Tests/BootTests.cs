@@ -5,7 +5,7 @@ using Xunit;
 namespace Squib.Boot.Tests;
 
 /// <summary>Boots of Debian's kernels by <c>squib boot</c>.</summary>
-public sealed class BootTests(FetchedGuest guest) : IClassFixture<FetchedGuest>, IDisposable
+public sealed class BootTests(FetchedGuest guest) : IDisposable
 {
     private const string Quiet = "console=ttyAMA0 cryptomgr.notests quiet";
 
@@ -113,6 +113,24 @@ public sealed class BootTests(FetchedGuest guest) : IClassFixture<FetchedGuest>,
         Assert.Matches(
             @"block 0: notifications [1-9]\d*, requests [1-9]\d*, bytes [1-9]\d*, interrupts [1-9]\d*", error);
         Assert.Matches(@"rng: notifications \d+, requests \d+, bytes \d+, interrupts \d+", error);
+    }
+
+    [Fact]
+    public void A_limited_machine_boots_and_leaves_its_measurements()
+    {
+        string disk = folder.File("disk.img");
+        string metrics = folder.File("squib.prom");
+        DemoDisk.CreateEmpty(disk, 1 << 20);
+        (int exitCode, string output, string error) = Boot(
+            GuestFlavour.Cloud, "st.only=block,rng",
+            "--drive", $"file={disk},bw=4M,iops=10", "--rng", "bw=64K,iops=200", "--metrics", metrics);
+        Assert.True(exitCode == 0, error + output);
+        Assert.Contains("SELFTEST block ok", output, StringComparison.Ordinal);
+        string text = File.ReadAllText(metrics);
+        Assert.Matches("squib_virtio_bytes_total{device=\"block\",name=\"block 0\",direction=\"from_guest\"} [1-9]", text);
+        Assert.Matches("squib_virtio_throttled_total{device=\"block\",name=\"block 0\",direction=\"both\"} [1-9]", text);
+        Assert.Matches(
+            "squib_virtio_request_duration_seconds_count{device=\"block\",name=\"block 0\",operation=\"write\"} [1-9]", text);
     }
 
     private (int ExitCode, string Output, string Error) Boot(

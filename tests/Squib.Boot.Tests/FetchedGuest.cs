@@ -1,5 +1,9 @@
+using Squib.Boot.Tests.Trials;
 using Squib.Cli;
 using Squib.Cli.Guest;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Squib.Boot.Tests.FetchedGuest))]
 
 namespace Squib.Boot.Tests;
 
@@ -27,6 +31,18 @@ public sealed class FetchedGuest : IDisposable
             }
 
             return files;
+        }
+    }
+
+    /// <summary>The kernel for virtual machines, and an initial file system with the programs of the trials.</summary>
+    internal (string Kernel, string Initrd) GetForTrials()
+    {
+        lock (gate)
+        {
+            (string kernel, string initrd) = Get(GuestFlavour.Cloud);
+            string extended = folder.File("trials.cpio");
+            if (!File.Exists(extended)) File.WriteAllBytes(extended, GuestPrograms.AppendTo(File.ReadAllBytes(initrd)));
+            return (kernel, extended);
         }
     }
 

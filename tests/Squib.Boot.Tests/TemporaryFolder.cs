@@ -25,5 +25,16 @@ public sealed class TemporaryFolder : IDisposable
         return Write(name, image);
     }
 
+    /// <summary>Waits until a program has made a file or a socket.</summary>
+    public async Task WaitForAsync(string name)
+    {
+        TaskCompletionSource made = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using FileSystemWatcher watcher = new(Path, name);
+        watcher.Created += (_, _) => made.TrySetResult();
+        watcher.EnableRaisingEvents = true;
+        if (System.IO.File.Exists(File(name))) return;
+        await made.Task.WaitAsync(Xunit.TestContext.Current.CancellationToken);
+    }
+
     public void Dispose() => folder.Delete(recursive: true);
 }

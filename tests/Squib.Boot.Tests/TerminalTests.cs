@@ -6,7 +6,7 @@ using Xunit;
 namespace Squib.Boot.Tests;
 
 /// <summary>The command on a pseudo-terminal, which the program <c>script</c> makes.</summary>
-public sealed class TerminalTests(FetchedGuest guest) : IClassFixture<FetchedGuest>, IDisposable
+public sealed class TerminalTests(FetchedGuest guest) : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 

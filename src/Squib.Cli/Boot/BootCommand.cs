@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Squib.Virtio.Limits;
 
 namespace Squib.Cli.Boot;
 
@@ -34,7 +35,8 @@ internal sealed class BootCommand
 
     private readonly Option<string[]> drive = new("--drive")
     {
-        Description = "A disk with its raw image: file=PATH[,ro][,serial=TEXT]. May be given again for the next disk.",
+        Description = "A disk with its raw image: file=PATH[,ro][,direct][,serial=TEXT][,bw=SIZE][,iops=NUMBER]. "
+            + "May be given again for the next disk.",
         HelpName = "KEYS",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
@@ -57,7 +59,7 @@ internal sealed class BootCommand
 
     private readonly Option<string[]> net = new("--net")
     {
-        Description = "A network card: tap=NAME, socket=PATH or passt, then [,mac=ADDRESS][,mtu=BYTES]. May be given again.",
+        Description = "A network card: tap=NAME, socket=PATH or passt, then [,mac=ADDRESS][,mtu=BYTES][,bw=SIZE][,iops=NUMBER]. May be given again.",
         HelpName = "KEYS",
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
@@ -70,7 +72,12 @@ internal sealed class BootCommand
         HelpName = "KEYS",
     };
 
-    private readonly Option<bool> rng = new("--rng") { Description = "An entropy device." };
+    private readonly Option<string?> rng = new("--rng")
+    {
+        Description = "An entropy device, and what limits it: [bw=SIZE][,iops=NUMBER].",
+        HelpName = "KEYS",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
 
     private readonly Option<string?> balloon = new("--balloon")
     {
@@ -96,6 +103,19 @@ internal sealed class BootCommand
 
     private readonly Option<bool> bootTimer = new("--boot-timer") { Description = "A timer of the guest's boot." };
 
+    private readonly Option<string?> ring = new("--ring")
+    {
+        Description = "What the rings of all devices offer: packed, in-order, notification-data, no-indirect, "
+            + "no-event-index, no-reset, with commas between.",
+        HelpName = "WORDS",
+    };
+
+    private readonly Option<string?> metrics = new("--metrics")
+    {
+        Description = "A file that is written every second, and at the end, with what is measured; the form is Prometheus' text.",
+        HelpName = "PATH",
+    };
+
     private readonly Option<bool> stats = new("--stats")
     {
         Description = "Print on standard error what the machine did.",
@@ -113,7 +133,7 @@ internal sealed class BootCommand
         Command command = new("boot", "Boots a kernel. On the keyboard: Ctrl-A x ends, Ctrl-A h helps.")
         {
             self.kernel, self.initrd, self.append, self.memory, self.drive, self.net, self.console, self.serial, self.vsock,
-            self.rng, self.balloon, self.pmem, self.hotplug, self.bootTimer, self.stats,
+            self.rng, self.balloon, self.pmem, self.hotplug, self.bootTimer, self.ring, self.metrics, self.stats,
         };
         command.SetAction(result => BootRun.Execute(self.Read(result), streams));
         return command;
@@ -138,13 +158,23 @@ internal sealed class BootCommand
             Console = consoleTarget,
             Serial = serialTarget,
             Vsock = result.GetValue(vsock) is { } keys ? GuestSocketOptions.Parse(keys) : null,
-            Rng = result.GetValue(rng),
+            Rng = result.GetResult(rng) is not null,
+            RngLimits = ReadRngLimits(result.GetValue(rng) ?? ""),
             MemoryDevices = MemoryDeviceOptions.Parse(
                 result.GetResult(balloon) is null ? null : result.GetValue(balloon) ?? "",
                 result.GetRequiredValue(pmem),
                 result.GetValue(hotplug),
                 result.GetValue(bootTimer)),
+            Transport = RingOptions.Parse(result.GetValue(ring)),
+            MetricsPath = result.GetValue(metrics),
             Stats = result.GetValue(stats),
         };
+    }
+
+    private static RateLimits? ReadRngLimits(string text)
+    {
+        RateLimits? limits = LimitKeys.Take("--rng", text, out string rest);
+        KeyList.Parse("--rng", rest, "[bw=SIZE][,iops=NUMBER]", []);
+        return limits;
     }
 }

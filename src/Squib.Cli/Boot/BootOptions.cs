@@ -1,3 +1,6 @@
+using Squib.Virtio.Limits;
+using Squib.Virtio.Transport;
+
 namespace Squib.Cli.Boot;
 
 /// <summary>What <c>squib boot</c> was asked for.</summary>
@@ -36,8 +39,17 @@ internal sealed record BootOptions
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
 
+    /// <summary>What limits the entropy device; null for nothing.</summary>
+    public RateLimits? RngLimits { get; init; }
+
     /// <summary>The devices that have to do with memory.</summary>
     public MemoryDeviceOptions MemoryDevices { get; init; } = new();
+
+    /// <summary>What the transports of all devices offer.</summary>
+    public TransportOptions Transport { get; init; } = new();
+
+    /// <summary>The file that is written with what is measured, or null.</summary>
+    public string? MetricsPath { get; init; }
 
     /// <summary>Whether to print what the machine did once it has ended.</summary>
     public bool Stats { get; init; }

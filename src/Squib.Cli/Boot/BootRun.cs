@@ -55,14 +55,17 @@ internal sealed class BootRun(BootOptions options, HostStreams streams)
             Drives = options.Drives,
             NetCards = options.NetCards,
             Rng = options.Rng,
+            RngLimits = options.RngLimits,
             Vsock = options.Vsock,
             MemoryDevices = options.MemoryDevices,
+            Transport = options.Transport,
             ConsoleOutput = console,
             SerialOutput = serial,
         });
         screen.Closed = assembly.Machine.Stop;
         Stopwatch clock = Stopwatch.StartNew();
-        MachineExit exit = Run(assembly);
+        MachineExit exit;
+        using (options.MetricsPath is { } metrics ? new MetricsFile(metrics, TimeProvider.System) : null) exit = Run(assembly);
         clock.Stop();
         if (options.Stats) RunStatistics.Write(streams.Error, assembly, clock.Elapsed);
         if (exit == MachineExit.Panic) streams.Error.WriteLine("squib: the guest's kernel panicked.");

@@ -1,4 +1,5 @@
 using System.Text;
+using Squib.Virtio.Limits;
 
 namespace Squib.Cli.Boot;
 
@@ -14,6 +15,12 @@ internal sealed record DriveOptions
     /// <summary>Whether the guest may only read it.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Whether it is read and written past the host's page cache.</summary>
+    public bool Direct { get; init; }
+
+    /// <summary>What limits it; null for nothing.</summary>
+    public RateLimits? Limits { get; init; }
+
     /// <summary>What the guest sees as the serial number, up to 20 bytes.</summary>
     public string Serial { get; init; } = "";
 
@@ -27,7 +34,9 @@ internal sealed record DriveOptions
         string? path = null;
         string? serial = null;
         bool readOnly = false;
-        foreach (string part in Split(text))
+        bool direct = false;
+        RateLimits? limits = LimitKeys.Take("--drive", text, out string rest);
+        foreach (string part in Split(rest))
         {
             string[] pair = part.Split('=', 2);
             switch (pair[0])
@@ -41,7 +50,10 @@ internal sealed record DriveOptions
                 case "ro" when pair.Length == 1 && !readOnly:
                     readOnly = true;
                     break;
-                case "file" or "serial" or "ro":
+                case "direct" when pair.Length == 1 && !direct:
+                    direct = true;
+                    break;
+                case "file" or "serial" or "ro" or "direct":
                     throw new UserErrorException(
                         $"--drive {text}: '{pair[0]}' is given twice or in the wrong form; {Form}");
                 default:
@@ -52,10 +64,10 @@ internal sealed record DriveOptions
         if (path is null) throw new UserErrorException($"--drive {text}: there is no file=PATH; {Form}");
         if (Encoding.UTF8.GetByteCount(serial ?? "") > MaxSerialBytes)
             throw new UserErrorException($"--drive {text}: the serial is longer than {MaxSerialBytes} bytes.");
-        return new() { Path = path, ReadOnly = readOnly, Serial = serial ?? "" };
+        return new() { Path = path, ReadOnly = readOnly, Direct = direct, Serial = serial ?? "", Limits = limits };
     }
 
-    private const string Form = "the form is file=PATH[,ro][,serial=TEXT].";
+    private const string Form = "the form is file=PATH[,ro][,direct][,serial=TEXT]" + LimitKeys.Form + ".";
 
     private static IEnumerable<string> Split(string text) =>
         text.Replace(",,", "\0", StringComparison.Ordinal).Split(',').Select(part => part.Replace('\0', ','));

@@ -56,6 +56,24 @@ internal static class HostFile
         }
     }
 
+    /// <summary>Opens the image of a disk past the host's page cache as well.</summary>
+    /// <param name="image">The image, which stays the caller's until this has succeeded.</param>
+    /// <param name="path">Its file.</param>
+    /// <exception cref="UserErrorException">This host cannot.</exception>
+    public static IBlockBackend OpenDirect(FileBlockBackend image, string path)
+    {
+        if (!OperatingSystem.IsLinux())
+            throw new UserErrorException($"The drive {path} cannot be direct: only Linux has a way past the page cache.");
+        try
+        {
+            return DirectFileBlockBackend.Open(image, path);
+        }
+        catch (IOException error)
+        {
+            throw new UserErrorException($"The drive {error.Message}", error);
+        }
+    }
+
     /// <summary>Why the host refuses a file, in a few words without a full stop.</summary>
     /// <param name="error">What the runtime threw.</param>
     /// <param name="path">The file.</param>

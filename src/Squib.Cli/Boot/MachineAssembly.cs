@@ -5,6 +5,7 @@ using Squib.Virtio.Devices.Net;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Host;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Transport;
 using ArmMachine = Squib.Machine.Machine;
 
@@ -17,9 +18,11 @@ internal sealed class MachineAssembly : IDisposable
 {
     private readonly List<IDisposable> owned = [];
     private readonly List<AttachedDevice> devices = [];
+    private readonly TransportOptions transport;
 
     private MachineAssembly(MachinePlan plan)
     {
+        transport = plan.Transport;
         int wanted = plan.DeviceCount;
         if (wanted > SlotAllocator.Count)
         {
@@ -35,7 +38,7 @@ internal sealed class MachineAssembly : IDisposable
             Machine = Own(CreateMachine(plan, MemoryDevices));
             if (plan.ConsoleOutput is not null) Console = new(plan.ConsoleOutput, ConsoleSize() with { MaxPorts = plan.ConsolePorts });
             if (plan.Vsock is not null) Vsock = OpenVsock(plan.Vsock);
-            AttachAll(plan.Rng);
+            AttachAll(plan);
         }
         catch
         {
@@ -123,9 +126,11 @@ internal sealed class MachineAssembly : IDisposable
 
     private OpenDisk Open(DriveOptions drive)
     {
-        FileBlockBackend backend = HostFile.OpenImage(drive);
-        Own(new AsyncOwned(backend));
-        return new(new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly }), backend);
+        FileBlockBackend image = HostFile.OpenImage(drive);
+        Own(new AsyncOwned(image));
+        IBlockBackend backend = image;
+        if (drive.Direct) Own(new AsyncOwned(backend = HostFile.OpenDirect(image, drive.Path)));
+        return new(new(backend, new() { Id = drive.Serial, ReadOnly = drive.ReadOnly, Limiter = Limit(drive.Limits) }), image);
     }
 
     private VsockDevice OpenVsock(GuestSocketOptions vsock)
@@ -148,17 +153,26 @@ internal sealed class MachineAssembly : IDisposable
     {
         INetBackend backend = HostNetwork.Open(card);
         Own(new AsyncOwned(backend));
-        return new(backend, new() { Mac = card.Mac, Mtu = card.Mtu, QueuePairs = backend.QueueCount });
+        return new(backend, new()
+        {
+            Mac = card.Mac,
+            Mtu = card.Mtu,
+            QueuePairs = backend.QueueCount,
+            ReceiveLimiter = Limit(card.Limits),
+            TransmitLimiter = Limit(card.Limits),
+        });
     }
 
+    private static RateLimiter? Limit(RateLimits? limits) => limits is null ? null : new(limits);
+
     // The order of the slots is the guest's order of discovery: the root disk comes first, further disks last.
-    private void AttachAll(bool rng)
+    private void AttachAll(MachinePlan plan)
     {
         if (Disks.Count > 0) Attach("block 0", Disks[0].Device);
         for (int i = 0; i < Cards.Count; i++) Attach($"net {i}", Cards[i]);
         if (Vsock is not null) Attach("vsock", Vsock);
         if (MemoryDevices.Balloon is { } balloon) Attach("balloon", balloon);
-        if (rng) Attach("rng", new RngDevice());
+        if (plan.Rng) Attach("rng", new RngDevice(new() { Limiter = Limit(plan.RngLimits) }));
         if (Console is not null) Attach("console", Console);
         for (int i = 1; i < Disks.Count; i++) Attach($"block {i}", Disks[i].Device);
         for (int i = 0; i < MemoryDevices.Pmem.Count; i++) Attach($"pmem {i}", MemoryDevices.Pmem[i]);
@@ -168,8 +182,7 @@ internal sealed class MachineAssembly : IDisposable
 
     private void Attach(string name, IVirtioDevice device)
     {
-        ObservedDevice observed = new(device);
-        devices.Add(new(name, observed, Machine.Attach(observed)));
+        devices.Add(new(device, Machine.Attach(device, transport with { Name = name })));
     }
 
     private T Own<T>(T resource) where T : IDisposable

@@ -1,4 +1,6 @@
 using Squib.Machine.Boot;
+using Squib.Virtio.Limits;
+using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Boot;
 
@@ -35,8 +37,14 @@ internal sealed record MachinePlan
     /// <summary>Whether there is an entropy device.</summary>
     public bool Rng { get; init; }
 
+    /// <summary>What limits the entropy device; null for nothing.</summary>
+    public RateLimits? RngLimits { get; init; }
+
     /// <summary>The devices that have to do with memory.</summary>
     public MemoryDeviceOptions MemoryDevices { get; init; } = new();
+
+    /// <summary>What the transports of all devices offer.</summary>
+    public TransportOptions Transport { get; init; } = new();
 
     /// <summary>Where the serial line leads; null discards.</summary>
     public Stream? SerialOutput { get; init; }

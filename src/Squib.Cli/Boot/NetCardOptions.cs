@@ -1,12 +1,13 @@
 using System.Globalization;
 using Squib.Virtio.Devices.Net;
+using Squib.Virtio.Limits;
 
 namespace Squib.Cli.Boot;
 
 /// <summary>A network card, as <c>--net</c> describes it.</summary>
 internal sealed record NetCardOptions
 {
-    private const string Form = "the form is tap=NAME, socket=PATH or passt, then [,mac=ADDRESS][,mtu=BYTES].";
+    private const string Form = "the form is tap=NAME, socket=PATH or passt, then [,mac=ADDRESS][,mtu=BYTES]" + LimitKeys.Form + ".";
 
     /// <summary>What it is connected to.</summary>
     public required NetKind Kind { get; init; }
@@ -20,6 +21,9 @@ internal sealed record NetCardOptions
     /// <summary>The largest payload of a frame in bytes; null leaves it to the guest.</summary>
     public int? Mtu { get; init; }
 
+    /// <summary>What limits each of its directions; null for nothing.</summary>
+    public RateLimits? Limits { get; init; }
+
     /// <summary>Reads the text of the option.</summary>
     /// <param name="text">Like <c>tap=tap0,mac=02:00:00:00:00:01,mtu=1500</c>; two commas in a value stand for one.</param>
     /// <exception cref="UserErrorException">A key is unknown, given twice or without a value, or a value cannot be.</exception>
@@ -28,7 +32,8 @@ internal sealed record NetCardOptions
         NetCardOptions? card = null;
         MacAddress? mac = null;
         int? mtu = null;
-        foreach (string part in Split(text))
+        RateLimits? limits = LimitKeys.Take("--net", text, out string rest);
+        foreach (string part in Split(rest))
         {
             string[] pair = part.Split('=', 2);
             string value = pair.Length == 2 ? pair[1] : "";
@@ -57,7 +62,7 @@ internal sealed record NetCardOptions
         }
 
         if (card is null) throw new UserErrorException($"--net {text}: it says not what the card is connected to; {Form}");
-        return card with { Mac = mac, Mtu = mtu };
+        return card with { Mac = mac, Mtu = mtu, Limits = limits };
     }
 
     private static MacAddress ParseMac(string text, string value) =>

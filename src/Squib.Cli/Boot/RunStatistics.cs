@@ -26,10 +26,9 @@ internal static class RunStatistics
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"MMIO exits {assembly.Machine.MmioExits}"));
         foreach (AttachedDevice device in assembly.Devices)
         {
-            (long notifications, long requests) = device.Observed.Counts;
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{device.Name}: notifications {notifications}, requests {requests}, "
-                + $"bytes {CountBytes(device.Observed.Inner)}, interrupts {device.Transport.Interrupts}"));
+                $"{device.Name}: notifications {device.Transport.Notifications}, requests {device.Transport.ChainsTaken}, "
+                + $"bytes {CountBytes(device.Device)}, interrupts {device.Transport.Interrupts}"));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Squib.Cli.Boot;
 using Squib.Cli.Guest;
 
 namespace Squib.Cli.Demo;
@@ -16,11 +17,17 @@ internal static class DemoCommand
             DefaultValueFactory = _ => GuestFlavour.Cloud.Name,
         };
         flavour.AcceptOnlyFromAmong(GuestFlavour.Cloud.Name, GuestFlavour.Generic.Name);
+        Option<string?> ring = new("--ring")
+        {
+            Description = "What the rings of all devices offer; the words are those of squib boot.",
+            HelpName = "WORDS",
+        };
         Command command = new("demo", "Fetches Debian's arm64 kernel, boots it and has its drivers test every device.")
         {
-            flavour,
+            flavour, ring,
         };
-        command.SetAction(result => DemoRun.Execute(new(result.GetRequiredValue(flavour)), streams));
+        command.SetAction(result => DemoRun.Execute(
+            new(result.GetRequiredValue(flavour)), RingOptions.Parse(result.GetValue(ring)), streams));
         return command;
     }
 }

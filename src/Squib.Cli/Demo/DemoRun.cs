@@ -5,6 +5,7 @@ using Squib.Cli.Boot;
 using Squib.Cli.Guest;
 using Squib.Machine;
 using Squib.Virtio.Host;
+using Squib.Virtio.Transport;
 
 namespace Squib.Cli.Demo;
 
@@ -22,27 +23,29 @@ internal sealed class DemoRun
     // A guest that hangs shall not keep the command from its verdict; the slowest host needs a tenth of this.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    private readonly TransportOptions transport;
     private readonly HostStreams streams;
     private readonly List<SelfTestLine> results = [];
     private TimeSpan? userSpace;
     private LiveChanges? live;
     private volatile bool interrupted;
 
-    private DemoRun(HostStreams streams) => this.streams = streams;
+    private DemoRun(TransportOptions transport, HostStreams streams) => (this.transport, this.streams) = (transport, streams);
 
     /// <summary>Fetches the guest where needed, boots it and judges what it did.</summary>
     /// <param name="flavour">Which kernel.</param>
+    /// <param name="transport">What the transports of all devices offer.</param>
     /// <param name="streams">What to write to.</param>
     /// <returns>An <see cref="ExitCode"/>.</returns>
     /// <exception cref="UserErrorException">The guest cannot be fetched.</exception>
-    public static int Execute(GuestFlavour flavour, HostStreams streams)
+    public static int Execute(GuestFlavour flavour, TransportOptions transport, HostStreams streams)
     {
         ProgressLine progress = new(streams.Error, streams.ErrorIsTerminal);
         CachedGuest guest = new GuestCache(GuestCache.DefaultFolder, progress).Get(flavour);
         DirectoryInfo work = Directory.CreateTempSubdirectory("squib-demo-");
         try
         {
-            return new DemoRun(streams).Execute(guest, work.FullName);
+            return new DemoRun(transport, streams).Execute(guest, work.FullName);
         }
         finally
         {
@@ -74,6 +77,7 @@ internal sealed class DemoRun
             ConsoleOutput = console.FromGuest,
             ConsolePorts = 2,
             Rng = true,
+            Transport = transport,
             MemoryDevices = new()
             {
                 BalloonTarget = 0,
@@ -100,7 +104,7 @@ internal sealed class DemoRun
         }
 
         if (interrupted) return ExitCode.Failed;
-        DemoVerdict verdict = new(results);
+        DemoVerdict verdict = new(results, transport);
         List<DemoRow> rows =
         [
             verdict.JudgeScratch(ScratchSerial, scratch, (ScratchBytes / DemoDisk.SectorBytes) - DemoDisk.PatternSectors),

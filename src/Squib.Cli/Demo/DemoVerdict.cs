@@ -1,14 +1,14 @@
+using Squib.Virtio.Transport;
+
 namespace Squib.Cli.Demo;
 
 /// <summary>
 /// Turns what the guest reported, and what the host finds on the disks afterwards, into the rows of the table.
 /// </summary>
 /// <param name="results">The guest's results.</param>
-internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
+/// <param name="transport">What the transports offered.</param>
+internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results, TransportOptions transport)
 {
-    /// <summary>What a modern driver takes wherever it is offered, and our transport offers always.</summary>
-    private static readonly string[] ExpectedFeatures = ["VERSION_1", "EVENT_IDX", "INDIRECT_DESC"];
-
     // Of what the balloon takes some are pages that the host had never given: they hold no memory to return.
     private const long LeastReturnedBytes = 16 << 20;
 
@@ -63,13 +63,22 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
             ? (false, $"the host finds something else in sector {wrong}")
             : (true, "the host finds it in the image");
 
+    /// <summary>What Linux takes wherever it is offered; of IN_ORDER, NOTIFICATION_DATA and RING_RESET it knows nothing here.</summary>
+    private IEnumerable<string> Expected()
+    {
+        yield return "VERSION_1";
+        if (transport.EventIndex) yield return "EVENT_IDX";
+        if (transport.IndirectDescriptors) yield return "INDIRECT_DESC";
+        if (transport.RingPacked) yield return "RING_PACKED";
+    }
+
     private DemoRow Judge(string device, string mark, Func<SelfTestLine, (bool Ok, string Finding)?> look)
     {
         SelfTestLine? result = results.FirstOrDefault(line =>
             line.Device == device && line.Detail.Contains(mark, StringComparison.Ordinal));
         if (result is null) return new(device, $"{mark}no result from the guest", [], false);
         // Linux' balloon driver never takes INDIRECT_DESC, whoever offers it.
-        string[] missing = [.. ExpectedFeatures.Except(result.Features).Where(name => (device, name) != ("balloon", "INDIRECT_DESC"))];
+        string[] missing = [.. Expected().Except(result.Features).Where(name => (device, name) != ("balloon", "INDIRECT_DESC"))];
         if (missing.Length > 0)
             return new(device, $"{result.Detail}; not negotiated: {string.Join(' ', missing)}", result.Features, false);
         (bool ok, string finding) = look(result) ?? (true, "");

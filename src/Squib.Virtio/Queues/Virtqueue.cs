@@ -111,6 +111,19 @@ public sealed class Virtqueue
         return doorbell.WaitAsync();
     }
 
+    /// <summary>Waits for news of any kind: the owner may take nothing although there may be something.</summary>
+    /// <returns>What <see cref="WaitAsync"/> says; a batch publishes what has come back meanwhile.</returns>
+    internal ValueTask<bool> RestAsync()
+    {
+        if (ended) return WaitForEndAsync();
+        if (Volatile.Read(ref returned) is not null) return new(true);
+        takenThisTurn = 0;
+        return doorbell.WaitAsync();
+    }
+
+    /// <summary>Wakes the owner, whatever it waits for.</summary>
+    internal void Wake() => doorbell.Ring();
+
     /// <summary>Begins a batch: the ring is looked up once, and what is returned in the batch is published at its end.</summary>
     /// <param name="maximum">The most chains to take, so that results do not wait for too many others; at most 256.</param>
     public QueueBatch BeginBatch(int maximum = ChainLimits.ChainsPerBatch)

@@ -8,13 +8,18 @@ public sealed class DriverSession
 {
     private readonly CancellationTokenSource ending;
 
-    internal DriverSession(GuestMemory memory, ulong features, Virtqueue[] queues, CancellationTokenSource ending)
+    internal DriverSession(
+        GuestMemory memory, ulong features, Virtqueue[] queues, CancellationTokenSource ending, string name)
     {
+        Name = name;
         Memory = memory;
         Features = features;
         Queues = queues;
         this.ending = ending;
     }
+
+    /// <summary>What measurements call the device.</summary>
+    internal string Name { get; }
 
     /// <summary>The guest's memory.</summary>
     public GuestMemory Memory { get; }

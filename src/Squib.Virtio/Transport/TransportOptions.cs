@@ -3,6 +3,9 @@ namespace Squib.Virtio.Transport;
 /// <summary>What a transport offers beside the features of its device, and how it runs it.</summary>
 public sealed record TransportOptions
 {
+    /// <summary>What measurements and logs call the device; null for its type and the number of its interrupt.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Where the device does its work.</summary>
     public DeviceScheduling Scheduling { get; init; } = DeviceScheduling.Inline;
 
@@ -32,6 +35,9 @@ public sealed record TransportOptions
     /// until the last request is back, and only then 0.
     /// </summary>
     public TimeSpan ResetTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The clock that limits the lines which a guest can have logged.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The feature bits that these options offer.</summary>
     internal ulong Features =>

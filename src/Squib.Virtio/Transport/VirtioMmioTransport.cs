@@ -20,13 +20,20 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     private const DeviceStatus FirstDriverOk =
         DeviceStatus.Acknowledge | DeviceStatus.Driver | DeviceStatus.FeaturesOk | DeviceStatus.DriverOk;
 
+    private static readonly ChainFault[] Faults = Enum.GetValues<ChainFault>();
+
     private readonly IVirtioDevice device;
     private readonly GuestMemory memory;
     private readonly TransportOptions options;
-    private readonly ILogger logger;
+    private readonly Log log;
     private readonly InterruptStatus interrupt;
     private readonly QueueRegisters[] registers;
     private readonly IRing?[] prepared;
+
+    // What earlier sessions have counted. The lock guards them and the step from one session to the next.
+    private readonly Lock counting = new();
+    private readonly QueueTotals[] past;
+    private readonly long[] droppedBefore = new long[Faults.Length];
 
     // Guards the life of the session: writes of Status, QueueReady and QueueReset. A reset waits for the device while holding it, so
     // nothing that a device calls takes it. All other registers are single words that need no lock.
@@ -64,16 +71,26 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         this.device = device;
         this.memory = memory;
         this.options = options ?? new();
-        this.logger = logger ?? NullLogger.Instance;
         interrupt = new(line);
         registers = [.. device.QueueSizes.Select(size => new QueueRegisters(size))];
         prepared = new IRing?[registers.Length];
+        past = new QueueTotals[registers.Length];
+        TypeName = ToName(device.Type);
+        Name = this.options.Name ?? $"{TypeName}-{line.Id.Raw}";
+        log = new(logger ?? NullLogger.Instance, Name, this.options.Time);
         OfferedFeatures = device.Features | this.options.Features;
         device.Config.OnChanged(() => interrupt.Raise(InterruptStatus.ConfigurationChange));
+        Meters.Add(this);
     }
 
     /// <summary>The device behind the registers.</summary>
     public IVirtioDevice Device => device;
+
+    /// <summary>What measurements and logs call the device.</summary>
+    public string Name { get; }
+
+    /// <summary>What measurements call the type of the device.</summary>
+    internal string TypeName { get; }
 
     /// <summary>All feature bits that the driver can accept.</summary>
     public ulong OfferedFeatures { get; }
@@ -87,6 +104,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     /// <summary>The session between DRIVER_OK and reset, or null.</summary>
     public DriverSession? Session => session;
 
+    /// <summary>The number of lines of the log that were left out because there were too many of their kind.</summary>
+    public long SuppressedLogs => log.Suppressed;
+
     /// <summary>The number of interrupts raised so far.</summary>
     public long Interrupts => interrupt.Raised;
 
@@ -95,6 +115,12 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     /// <summary>The number of notifications so far of queues that do not exist.</summary>
     public long BadNotifications => Interlocked.Read(ref badNotifications);
+
+    /// <summary>The number of chains that the device has taken from its queues so far.</summary>
+    public long ChainsTaken => CountQueues().Sum(queue => queue.ChainsTaken);
+
+    /// <summary>The number of notifications of queues so far.</summary>
+    public long Notifications => CountQueues().Sum(queue => queue.Notifications);
 
     private static ulong TransportFeatureBits => ((1UL << 50) - 1) & ~((1UL << 24) - 1);
 
@@ -133,15 +159,42 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     /// <summary>Ends the session as a reset does, and waits until the device has come to rest.</summary>
     public async ValueTask DisposeAsync()
     {
+        Meters.Remove(this);
         session?.End();
         await running.ConfigureAwait(false);
+    }
+
+    /// <summary>The number of chains with one fault that were returned unserved so far.</summary>
+    /// <param name="fault">The fault.</param>
+    public long Dropped(ChainFault fault)
+    {
+        lock (counting) return droppedBefore[(int)fault] + (session?.Queues.Sum(queue => queue.Dropped(fault)) ?? 0);
+    }
+
+    /// <summary>Tells what the device and its queues have counted.</summary>
+    internal void Measure(in Measures to)
+    {
+        QueueTotals[] queues = CountQueues();
+        for (int i = 0; i < queues.Length; i++)
+        {
+            to.Add(MeasureKind.Chains, queues[i].ChainsTaken, "queue", i);
+            to.Add(MeasureKind.Notifications, queues[i].Notifications, "queue", i);
+        }
+
+        to.Add(MeasureKind.Interrupts, Interrupts);
+        to.Add(MeasureKind.SuppressedLogs, SuppressedLogs);
+        to.Errors("bad_access", BadAccesses);
+        to.Errors("bad_notification", BadNotifications);
+        to.Errors("invalid_notification", queues.Sum(queue => queue.InvalidNotifications));
+        foreach (ChainFault fault in Faults.AsSpan(1)) to.Add(MeasureKind.DroppedChains, Dropped(fault), "fault", ToName(fault));
+        (device as IMeasuredDevice)?.Measure(to);
     }
 
     void IQueueEvents.BuffersUsed() => interrupt.Raise(InterruptStatus.UsedBuffer);
 
     void IQueueEvents.RingBroken(Virtqueue queue, ChainFault fault)
     {
-        Log.RingBroken(logger, device.Type, queue.Index, fault);
+        log.RingBroken(queue.Index, fault);
         RequireReset();
     }
 
@@ -296,7 +349,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         bool acceptable =
             (features & ~OfferedFeatures) == 0 && (features & VirtioFeature.Version1) != 0 && device.Accepts(features);
         if (acceptable) Volatile.Write(ref negotiated, features);
-        else Log.FeaturesRefused(logger, device.Type, features, OfferedFeatures);
+        else log.FeaturesRefused(features, OfferedFeatures);
         return acceptable;
     }
 
@@ -312,7 +365,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
 
         CancellationTokenSource ending = new();
-        DriverSession begun = new(memory, negotiated, queues, ending);
+        DriverSession begun = new(memory, negotiated, queues, ending, Name);
         session = begun;
         Interlocked.Or(ref status, (uint)FirstDriverOk);
         interrupt.Enable();
@@ -331,7 +384,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         {
             if (begun.HasFailed || !ending.IsCancellationRequested)
             {
-                Log.DeviceFailed(logger, device.Type, e);
+                log.DeviceFailed(e);
                 RequireReset();
             }
         }
@@ -357,7 +410,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
             // must not hold the vCPU for ever, though; the driver then sees a device that is not reset yet (2.4.1).
             if (!running.Wait(options.ResetTimeout))
             {
-                Log.ResetWaits(logger, device.Type, options.ResetTimeout);
+                log.ResetWaits(options.ResetTimeout);
                 Interlocked.Exchange(ref status, (uint)DeviceStatus.NeedsReset);
                 Volatile.Write(ref draining, true);
                 return;
@@ -376,7 +429,13 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private void FinishReset()
     {
-        session = null;
+        lock (counting)
+        {
+            for (int i = 0; i < past.Length && session is { } over; i++) past[i] = past[i].Plus(over.Queues[i]);
+            foreach (ChainFault fault in Faults) droppedBefore[(int)fault] = Dropped(fault);
+            session = null;
+        }
+
         Volatile.Write(ref negotiated, 0);
         accepted = 0;
         deviceFeaturesSel = driverFeaturesSel = queueSel = shmSel = 0;
@@ -429,7 +488,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         if (ring is null)
         {
             // The driver reads QueueReady back as 0.
-            Log.QueueRefused(logger, device.Type, index, queue.Size);
+            log.QueueRefused(index, queue.Size);
             CountBadAccess();
         }
         else if (session is { } live)
@@ -461,6 +520,20 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private SharedMemoryRegion SelectedSharedMemory =>
         device.FindSharedMemory(shmSel) ?? new SharedMemoryRegion(ulong.MaxValue, ulong.MaxValue);
+
+    private QueueTotals[] CountQueues()
+    {
+        lock (counting)
+        {
+            return session is { } live ? [.. past.Select((before, i) => before.Plus(live.Queues[i]))] : [.. past];
+        }
+    }
+
+    private static string ToName(Enum word)
+    {
+        IEnumerable<string> letters = word.ToString().Select((letter, i) => char.IsUpper(letter) && i > 0 ? $"_{letter}" : $"{letter}");
+        return string.Concat(letters).ToLowerInvariant();
+    }
 
     private static uint SelectWord(ulong value, uint word) => word < 2 ? (uint)(value >> (int)(32 * word)) : 0;
 

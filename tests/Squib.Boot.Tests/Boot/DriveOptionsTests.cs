@@ -9,8 +9,8 @@ public sealed class DriveOptionsTests
     [Fact]
     public void Keys_may_come_in_any_order()
     {
-        DriveOptions drive = DriveOptions.Parse("serial=ONE,ro,file=a disk.img");
-        Assert.Equal(new DriveOptions { Path = "a disk.img", ReadOnly = true, Serial = "ONE" }, drive);
+        DriveOptions drive = DriveOptions.Parse("serial=ONE,ro,direct,file=a disk.img");
+        Assert.Equal(new DriveOptions { Path = "a disk.img", ReadOnly = true, Direct = true, Serial = "ONE" }, drive);
     }
 
     [Fact]
@@ -21,6 +21,7 @@ public sealed class DriveOptionsTests
     [InlineData("disk.img")]
     [InlineData("file=a,readonly")]
     [InlineData("file=a,ro=on")]
+    [InlineData("file=a,direct,direct")]
     [InlineData("file=a,file=b")]
     [InlineData("file=")]
     [InlineData("file=a,")]

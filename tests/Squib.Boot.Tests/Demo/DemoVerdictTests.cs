@@ -1,4 +1,5 @@
 using Squib.Cli.Demo;
+using Squib.Virtio.Transport;
 using Xunit;
 
 namespace Squib.Boot.Tests.Demo;
@@ -22,6 +23,16 @@ public sealed class DemoVerdictTests
     [InlineData("SELFTEST console ok another device" + Negotiated)]
     public void A_device_that_failed_is_missing_or_negotiated_too_little_is_not_ok(string line) =>
         Assert.False(Verdict(line).Judge("rng").Ok);
+
+    [Fact]
+    public void What_the_rings_offered_must_have_been_negotiated()
+    {
+        const string Line = "SELFTEST rng ok fine; features=VERSION_1,INDIRECT_DESC";
+        Assert.True(Verdict(Line, new() { EventIndex = false }).Judge("rng").Ok);
+        DemoRow row = Verdict(Line, new() { EventIndex = false, RingPacked = true }).Judge("rng");
+        Assert.False(row.Ok);
+        Assert.EndsWith("not negotiated: RING_PACKED", row.Did, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void The_scratch_disk_is_ok_if_the_host_finds_the_pattern_in_its_image()
@@ -67,6 +78,6 @@ public sealed class DemoVerdictTests
         Assert.Contains(lines, line => line.EndsWith(" failed", StringComparison.Ordinal));
     }
 
-    private static DemoVerdict Verdict(string line) =>
-        new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()]);
+    private static DemoVerdict Verdict(string line, TransportOptions? transport = null) =>
+        new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()], transport ?? new());
 }

@@ -9,7 +9,7 @@ internal sealed class ManualTime : TimeProvider
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     /// <summary>The number of timers that would fire.</summary>
-    internal int Armed => timers.Count;
+    internal int Armed => timers.Count(timer => timer.Due != Timer.Never);
 
     public override long GetTimestamp() => now;
 
@@ -17,7 +17,8 @@ internal sealed class ManualTime : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        Timer timer = new(this, callback, state) { Due = now + dueTime.Ticks, Period = period.Ticks };
+        Timer timer = new(this, callback, state);
+        timer.Change(dueTime, period);
         timers.Add(timer);
         return timer;
     }
@@ -25,23 +26,41 @@ internal sealed class ManualTime : TimeProvider
     internal void Advance(TimeSpan time)
     {
         long end = now + time.Ticks;
-        while (timers.MinBy(timer => timer.Due) is { } next && next.Due <= end)
+        while (Next() is { } next && next.Due <= end)
         {
-            now = next.Due;
-            next.Due += next.Period;
+            now = Math.Max(now, next.Due);
             next.Fire();
         }
 
         now = end;
     }
 
+    /// <summary>The timer that fires first; tests count what passing time allocates.</summary>
+    private Timer? Next()
+    {
+        Timer? first = null;
+        foreach (Timer timer in timers)
+        {
+            if (first is null || timer.Due < first.Due) first = timer;
+        }
+
+        return first;
+    }
+
     private sealed class Timer(ManualTime owner, TimerCallback callback, object? state) : ITimer
     {
-        internal long Due { get; set; }
+        internal const long Never = long.MaxValue;
 
-        internal long Period { get; init; }
+        private long period;
 
-        public bool Change(TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
+        internal long Due { get; private set; }
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            Due = dueTime == Timeout.InfiniteTimeSpan ? Never : owner.now + dueTime.Ticks;
+            this.period = period == Timeout.InfiniteTimeSpan ? Never : period.Ticks;
+            return true;
+        }
 
         public void Dispose() => owner.timers.Remove(this);
 
@@ -51,6 +70,10 @@ internal sealed class ManualTime : TimeProvider
             return ValueTask.CompletedTask;
         }
 
-        internal void Fire() => callback(state);
+        internal void Fire()
+        {
+            Due = period == Never ? Never : Due + period;
+            callback(state);
+        }
     }
 }

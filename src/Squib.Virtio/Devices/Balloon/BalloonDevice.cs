@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
@@ -7,7 +8,7 @@ namespace Squib.Virtio.Devices.Balloon;
 
 /// <summary>A memory balloon: pages that the guest gives up go back to the host (virtio 1.2, 5.5).</summary>
 /// <remarks>All members may be called by any thread. A new session of a driver begins with an empty balloon.</remarks>
-public sealed class BalloonDevice : IVirtioDevice
+public sealed class BalloonDevice : IVirtioDevice, IMeasuredDevice
 {
     private const int InflateQueue = 0;
     private const int DeflateQueue = 1;
@@ -179,6 +180,16 @@ public sealed class BalloonDevice : IVirtioDevice
         BalloonConfig.Set(Config, BalloonConfig.Actual, 0);
         BalloonConfig.Set(Config, BalloonConfig.Poison, 0);
         return true;
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        BalloonCounters counters = Counters;
+        to.Requests("inflate", counters.InflatedPages);
+        to.Requests("deflate", counters.DeflatedPages);
+        to.Requests("statistics", StatisticsReports);
+        to.Errors("discard_failed", counters.DiscardFailures);
+        to.Errors("invalid_page", counters.InvalidPages);
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -5,7 +7,7 @@ namespace Squib.Virtio.Devices.Block;
 
 /// <summary>A disk (virtio 1.2, 5.2).</summary>
 /// <remarks>Methods that change the running device may be called by any thread.</remarks>
-public sealed class BlockDevice : IVirtioDevice
+public sealed class BlockDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly BlockOptions options;
     private readonly BlockTally[] tallies;
@@ -39,6 +41,7 @@ public sealed class BlockDevice : IVirtioDevice
         writeBack = this.options.Cache == BlockCacheMode.WriteBack;
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, this.options.QueueCount)];
         tallies = [.. QueueSizes.Select(_ => new BlockTally())];
+        Control = new(this.options.Limiter);
     }
 
     /// <inheritdoc/>
@@ -66,6 +69,17 @@ public sealed class BlockDevice : IVirtioDevice
 
     /// <summary>What the device has been asked for so far.</summary>
     public BlockCounters Counters => tallies.Aggregate(default(BlockCounters), (sum, tally) => sum + tally.Snapshot());
+
+    /// <summary>
+    /// What limits the requests, and the bytes that are read, written and zeroed; null for nothing. All queues share it.
+    /// </summary>
+    public RateLimiter? Limiter
+    {
+        get => Control.Limiter;
+        set => Control.Limiter = value;
+    }
+
+    internal RateControl Control { get; }
 
     /// <summary>The most data bytes that a driver which keeps to SIZE_MAX and SEG_MAX can ask for at once.</summary>
     internal long MaxTransferBytes { get; }
@@ -132,6 +146,20 @@ public sealed class BlockDevice : IVirtioDevice
         SetWriteBack(options.Cache == BlockCacheMode.WriteBack && !cannotFlush);
         negotiated = features;
         return true;
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        BlockCounters counters = Counters;
+        to.Requests("read", counters.Reads);
+        to.Requests("write", counters.Writes);
+        to.Requests("flush", counters.Flushes);
+        to.Requests("discard", counters.Discards);
+        to.Requests("write_zeroes", counters.WriteZeroes);
+        to.Bytes(counters.BytesRead, counters.BytesWritten);
+        to.Errors("failed", counters.Failed);
+        to.Errors("malformed", counters.Malformed);
+        to.Throttled(Control.Throttled);
     }
 
     /// <inheritdoc/>

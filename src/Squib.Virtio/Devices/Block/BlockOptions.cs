@@ -1,3 +1,5 @@
+using Squib.Virtio.Limits;
+
 namespace Squib.Virtio.Devices.Block;
 
 /// <summary>What a block device offers.</summary>
@@ -62,6 +64,9 @@ public sealed record BlockOptions
 
     /// <summary>The alignment that ranges of a DISCARD request should have, in sectors, not 0.</summary>
     public uint DiscardAlignmentSectors { get; init; } = 8;
+
+    /// <summary>What limits the bytes and requests at first; null for nothing.</summary>
+    public RateLimiter? Limiter { get; init; }
 
     /// <summary>Refuses what cannot be offered.</summary>
     internal void Validate()

@@ -1,4 +1,7 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -7,6 +10,7 @@ namespace Squib.Virtio.Devices.Block;
 /// <summary>
 /// The loop of one queue in one session: takes requests, checks them, hands them to the backend, answers.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "The loop disposes of the gate.")]
 internal sealed class BlockQueue
 {
     /// <summary>
@@ -17,7 +21,9 @@ internal sealed class BlockQueue
     private readonly BlockDevice device;
     private readonly Virtqueue queue;
     private readonly BlockTally tally;
+    private readonly RateGate gate;
     private readonly ulong features;
+    private readonly string name;
     private readonly CancellationToken reset;
     private PendingBlockRequest? free;
     private PendingBlockRequest? recycled;
@@ -28,22 +34,28 @@ internal sealed class BlockQueue
         this.tally = tally;
         this.reset = reset;
         queue = session.Queues[index];
+        gate = new(device.Control, queue);
         features = session.Features;
+        name = session.Name;
     }
 
     internal async Task RunAsync()
     {
-        while (await queue.WaitAsync().ConfigureAwait(false)) ServeBatch();
+        using (gate)
+        {
+            while (await gate.WaitAsync().ConfigureAwait(false)) ServeBatch();
+        }
     }
 
     /// <summary>Fills the status byte of a request whose work is done.</summary>
-    internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status)
+    internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status, long begun)
     {
         // A backend that left bytes unread has not read: what was in the guest's memory before is no data.
         bool isShort = type == BlockRequestType.In && chain.Writable.Length != 0;
         if (isShort && status == BlockStatus.Ok) status = BlockStatus.IoError;
         if (status != BlockStatus.Ok) Interlocked.Increment(ref tally.Failed);
         chain.Writable.WriteStatus((byte)status);
+        if (begun != 0) Meters.End(begun, "block", name, ToOperation(type));
     }
 
     internal void Return(DescriptorChain chain) => queue.Return(chain);
@@ -67,8 +79,9 @@ internal sealed class BlockQueue
         try
         {
             using QueueBatch batch = queue.BeginBatch(BatchSize);
-            while (batch.TryTake(out DescriptorChain? chain))
+            while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
             {
+                gate.Charge(bytes: 0);
                 if (TryServe(chain, image)) batch.Return(chain);
             }
         }
@@ -89,6 +102,7 @@ internal sealed class BlockQueue
             return true;
         }
 
+        long begun = Meters.Begin();
         BlockStatus status = BlockStatus.IoError;
         if (BlockRequest.TryRead(chain.Readable, out BlockRequest request))
         {
@@ -98,7 +112,7 @@ internal sealed class BlockQueue
                 if (!pending.IsCompleted)
                 {
                     image.TryAcquire();
-                    TakeFree().Start(pending, request.Type, chain, image);
+                    TakeFree().Start(pending, request.Type, chain, image, begun);
                     return false;
                 }
 
@@ -112,7 +126,7 @@ internal sealed class BlockQueue
             }
         }
 
-        Answer(chain, request.Type, status);
+        Answer(chain, request.Type, status, begun);
         return true;
     }
 
@@ -125,6 +139,7 @@ internal sealed class BlockQueue
                 if (!IsTransfer(request, chain.Writable.Length, chain.Readable.Length, image))
                     return new(BlockStatus.IoError);
                 tally.BytesRead += chain.Writable.Length;
+                gate.Charge(chain.Writable.Length, requests: 0);
                 return image.Backend.ReadAsync(chain.Writable, (long)request.Sector * BlockRequest.SectorBytes, reset);
             case BlockRequestType.Out:
                 tally.Writes++;
@@ -132,6 +147,7 @@ internal sealed class BlockQueue
                 if (device.ReadOnly || !IsTransfer(request, chain.Readable.Length, chain.Writable.Length, image))
                     return new(BlockStatus.IoError);
                 tally.BytesWritten += chain.Readable.Length;
+                gate.Charge(chain.Readable.Length, requests: 0);
                 return WriteAsync(chain.Readable, (long)request.Sector * BlockRequest.SectorBytes, image);
             case BlockRequestType.Flush:
                 tally.Flushes++;
@@ -148,6 +164,17 @@ internal sealed class BlockQueue
                 return new(BlockStatus.Unsupported);
         }
     }
+
+    private static string ToOperation(BlockRequestType type) => type switch
+    {
+        BlockRequestType.In => "read",
+        BlockRequestType.Out => "write",
+        BlockRequestType.Flush => "flush",
+        BlockRequestType.GetId => "get_id",
+        BlockRequestType.Discard => "discard",
+        BlockRequestType.WriteZeroes => "write_zeroes",
+        _ => "unknown",
+    };
 
     private bool Has(ulong feature) => (features & feature) != 0;
 
@@ -213,6 +240,12 @@ internal sealed class BlockQueue
             if ((range.Flags & ~known) != 0) return BlockStatus.Unsupported;
             if (range.Sectors > most || !image.Holds(range.Sector, (long)range.Sectors * BlockRequest.SectorBytes))
                 status = BlockStatus.IoError;
+        }
+
+        // A backend may have to write all the zeros.
+        if (status == BlockStatus.Ok && !discards)
+        {
+            foreach (BlockRange range in ranges) gate.Charge((long)range.Sectors * BlockRequest.SectorBytes, requests: 0);
         }
 
         return status;

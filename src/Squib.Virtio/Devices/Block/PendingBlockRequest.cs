@@ -13,6 +13,7 @@ internal sealed class PendingBlockRequest
     private DescriptorChain? chain;
     private BlockImage? image;
     private BlockRequestType type;
+    private long begun;
 
     internal PendingBlockRequest(BlockQueue owner)
     {
@@ -23,8 +24,10 @@ internal sealed class PendingBlockRequest
     /// <summary>The next object in the list of free ones.</summary>
     internal PendingBlockRequest? Next { get; set; }
 
-    internal void Start(ValueTask<BlockStatus> pending, BlockRequestType type, DescriptorChain chain, BlockImage image)
+    internal void Start(
+        ValueTask<BlockStatus> pending, BlockRequestType type, DescriptorChain chain, BlockImage image, long begun)
     {
+        this.begun = begun;
         this.chain = chain;
         this.image = image;
         this.type = type;
@@ -49,11 +52,12 @@ internal sealed class PendingBlockRequest
         DescriptorChain done = chain!;
         BlockImage used = image!;
         BlockRequestType served = type;
+        long started = begun;
         awaiter = default;
         chain = null;
         image = null;
         owner.Recycle(this);
-        owner.Answer(done, served, status);
+        owner.Answer(done, served, status, started);
         used.Release();
         owner.Return(done);
     }

@@ -1,3 +1,5 @@
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -5,7 +7,7 @@ namespace Squib.Virtio.Devices.Console;
 
 /// <summary>A console with one port, or several (virtio 1.2, 5.3).</summary>
 /// <remarks>Port 0 is a terminal and is always there. All members may be called by any thread.</remarks>
-public sealed class ConsoleDevice : IVirtioDevice
+public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
 {
     /// <summary>The most characters that are taken from emerg_wr in a second.</summary>
     public const int EmergencyBytesPerSecond = 16_384;
@@ -15,8 +17,9 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     private readonly ConsoleOptions options;
     private readonly ConsoleSlot[] slots;
+    private readonly RateControl control;
     private readonly Lock changes = new();
-    private volatile ConsoleControl? control;
+    private volatile ConsoleControl? messages;
     private volatile bool sizeUnread;
     private long emergencySecond;
     private int emergencyCount;
@@ -32,6 +35,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         ArgumentNullException.ThrowIfNull(output);
         this.options = options ?? new();
         this.options.Validate();
+        control = new(this.options.Limiter);
         slots = [.. Enumerable.Range(0, this.options.MaxPorts).Select(id => new ConsoleSlot(id))];
         Primary = Attach(slots[0], new() { Output = output, IsConsole = true });
         Features = ConsoleFeature.Size
@@ -69,6 +73,13 @@ public sealed class ConsoleDevice : IVirtioDevice
     /// <summary>The number of emergency characters so far that came too fast to be taken.</summary>
     public long EmergencyDropped => Interlocked.Read(ref emergencyDropped);
 
+    /// <summary>What limits the bytes and buffers of all ports, both ways; null for nothing.</summary>
+    public RateLimiter? Limiter
+    {
+        get => control.Limiter;
+        set => control.Limiter = value;
+    }
+
     /// <summary>Sends bytes to port 0; <see cref="ConsolePort.WriteInputAsync"/>.</summary>
     /// <param name="bytes">The bytes, not to be changed until the task is done.</param>
     /// <param name="cancel">Gives up waiting for the guest; some of the bytes may have been taken.</param>
@@ -102,7 +113,7 @@ public sealed class ConsoleDevice : IVirtioDevice
             added = Attach(slot, port);
         }
 
-        control?.Bell.Ring();
+        messages?.Bell.Ring();
         return added;
     }
 
@@ -121,7 +132,16 @@ public sealed class ConsoleDevice : IVirtioDevice
 
         port.Close();
         slots[port.Id].Arrived.Ring();
-        control?.Bell.Ring();
+        messages?.Bell.Ring();
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        IReadOnlyList<ConsolePort> ports = Ports;
+        to.Bytes(ports.Sum(port => port.InputBytes), ports.Sum(port => port.OutputBytes));
+        to.Errors("ignored_message", IgnoredMessages);
+        to.Errors("emergency_dropped", EmergencyDropped);
+        to.Throttled(control.Throttled);
     }
 
     /// <inheritdoc/>
@@ -136,7 +156,7 @@ public sealed class ConsoleDevice : IVirtioDevice
         if (many)
         {
             ConsoleControl told = new(slots);
-            control = told;
+            messages = told;
             loops.Add(TellAsync(session.Queues[ControlReceiveQueue], told, reset));
             loops.Add(HearAsync(session.Queues[ControlTransmitQueue], told));
         }
@@ -148,30 +168,31 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
 
         await session.RunAllAsync([.. loops]).ConfigureAwait(false);
-        control = null;
+        messages = null;
         foreach (ConsolePort port in Ports) port.IsGuestOpen = false;
     }
 
     // --- bytes towards the guest -------------------------------------------------------------------------------------
 
-    private static async Task ReceiveAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
+    private async Task ReceiveAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
         using CancellationTokenRegistration wake = RingAtReset(slot.Arrived, reset);
+        using RateGate gate = new(control, queue);
         while (!reset.IsCancellationRequested)
         {
             // First there must be bytes: buffers that the driver has lent wait here for hours.
             if (slot.Port is not { HasInput: true }) await slot.Arrived.WaitAsync().ConfigureAwait(false);
-            else if (await queue.WaitAsync().ConfigureAwait(false)) FillBatch(queue, slot);
+            else if (await gate.WaitAsync().ConfigureAwait(false)) FillBatch(queue, slot, gate);
             else return;
         }
     }
 
-    private static void FillBatch(Virtqueue queue, ConsoleSlot slot)
+    private static void FillBatch(Virtqueue queue, ConsoleSlot slot, RateGate gate)
     {
         using QueueBatch batch = queue.BeginBatch();
-        while (slot.Port is { HasInput: true } port && batch.TryTake(out DescriptorChain? chain))
+        while (slot.Port is { HasInput: true } port && gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
-            port.Fill(chain.Writable);
+            gate.Charge(port.Fill(chain.Writable));
             batch.Return(chain);
         }
     }
@@ -180,11 +201,12 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     private async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
-        while (await queue.WaitAsync().ConfigureAwait(false))
+        using RateGate gate = new(control, queue);
+        while (await gate.WaitAsync().ConfigureAwait(false))
         {
-            if (TakeBatch(queue, slot) is { } unfinished)
+            if (TakeBatch(queue, slot, gate) is { } unfinished)
             {
-                await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
+                await FinishAsync(unfinished, slot, gate, reset).ConfigureAwait(false);
                 queue.Return(unfinished);
             }
 
@@ -194,28 +216,38 @@ public sealed class ConsoleDevice : IVirtioDevice
         }
     }
 
-    /// <summary>Takes output as far as there is room for it.</summary>
+    /// <summary>Takes output as far as there is room for it, and as the limit allows.</summary>
     /// <returns>The chain for which there was none; nothing is taken after it, so the order stays.</returns>
-    private static DescriptorChain? TakeBatch(Virtqueue queue, ConsoleSlot slot)
+    private static DescriptorChain? TakeBatch(Virtqueue queue, ConsoleSlot slot, RateGate gate)
     {
         using QueueBatch batch = queue.BeginBatch();
-        while (batch.TryTake(out DescriptorChain? chain))
+        while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
-            if (slot.Port is { } port && !port.TryTake(chain.Readable)) return chain;
+            gate.Charge(bytes: 0);
+            if (slot.Port is { } port && !port.TryTake(chain.Readable, gate)) return chain;
             batch.Return(chain);
         }
 
         return null;
     }
 
-    private static async ValueTask FinishAsync(DescriptorChain chain, ConsoleSlot slot, CancellationToken reset)
+    private static async ValueTask FinishAsync(
+        DescriptorChain chain, ConsoleSlot slot, RateGate gate, CancellationToken reset)
     {
         // A port that was removed takes no output: what is left of the chain is gone.
-        while (slot.Port is { } port && !port.TryTake(chain.Readable))
+        while (slot.Port is { } port && !(gate.MayPass() && port.TryTake(chain.Readable, gate)))
         {
             using CancellationTokenRegistration wake = RingAtReset(port.OutputRoom, reset);
             if (reset.IsCancellationRequested) return;
-            await port.OutputRoom.WaitAsync().ConfigureAwait(false);
+            if (gate.IsThrottled)
+            {
+                port.Send();
+                await gate.WaitAsync().ConfigureAwait(false);
+            }
+            else
+            {
+                await port.OutputRoom.WaitAsync().ConfigureAwait(false);
+            }
         }
     }
 
@@ -276,7 +308,7 @@ public sealed class ConsoleDevice : IVirtioDevice
     private void OnPortChanged(ConsolePort port, ConsolePortNews what)
     {
         if (port.Id == 0 && what == ConsolePortNews.Size) TellSize();
-        control?.Tell(port, what);
+        messages?.Tell(port, what);
     }
 
     /// <summary>Says that the size of the window has changed.</summary>

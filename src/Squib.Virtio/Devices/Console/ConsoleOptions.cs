@@ -1,3 +1,5 @@
+using Squib.Virtio.Limits;
+
 namespace Squib.Virtio.Devices.Console;
 
 /// <summary>What a console offers.</summary>
@@ -36,6 +38,9 @@ public sealed record ConsoleOptions
 
     /// <summary>The clock that limits emergency writes and tries of a failed stream.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>What limits the bytes and buffers of all ports, both ways, at first; null for nothing.</summary>
+    public RateLimiter? Limiter { get; init; }
 
     /// <summary>Refuses what cannot be offered.</summary>
     internal void Validate()

@@ -1,3 +1,4 @@
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Devices.Console;
@@ -106,17 +107,28 @@ public sealed class ConsolePort
     }
 
     /// <summary>Fills a buffer of the guest with input.</summary>
-    internal void Fill(WritableSegments destination) => inputBytes += input.Fill(destination);
+    /// <returns>The number of bytes.</returns>
+    internal int Fill(WritableSegments destination)
+    {
+        int count = input.Fill(destination);
+        inputBytes += count;
+        return count;
+    }
 
-    /// <summary>Takes output as far as there is room; <see cref="Send"/> has it written.</summary>
+    /// <summary>
+    /// Takes output as far as there is room and the limit allows; <see cref="Send"/> has it written. A chain may be
+    /// much longer than the limit, so each piece of it has to pass.
+    /// </summary>
     /// <returns>Whether all was taken.</returns>
-    internal bool TryTake(ReadableSegments source)
+    internal bool TryTake(ReadableSegments source, RateGate gate)
     {
         while (source.Length > 0)
         {
             int taken = output.Write(source.First);
             if (taken == 0) return false;
             source.Advance(taken);
+            gate.Charge(taken, requests: 0);
+            if (source.Length > 0 && !gate.MayPass()) return false;
         }
 
         return true;

@@ -1,3 +1,4 @@
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -9,7 +10,7 @@ namespace Squib.Virtio.Devices.Mem;
 /// machine calls
 /// <see cref="UnplugAll"/>.
 /// </remarks>
-public sealed class MemDevice : IVirtioDevice
+public sealed class MemDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly MemOptions options;
     private readonly MemRegion region;
@@ -94,6 +95,18 @@ public sealed class MemDevice : IVirtioDevice
     /// <summary>Unplugs everything, as a reset of the whole machine does; not while a driver uses the memory.</summary>
     /// <returns>Whether it was done; if not, the backend failed.</returns>
     public bool UnplugAll() => region.UnplugAll().Type == MemResponseType.Ack;
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        MemCounters counters = Counters;
+        to.Requests("plug", counters.Plugs);
+        to.Requests("unplug", counters.Unplugs);
+        to.Requests("state", counters.States);
+        to.Errors("refused", counters.Refused);
+        to.Errors("busy", counters.Busy);
+        to.Errors("nonsense", counters.Errors);
+        to.Errors("malformed", counters.Malformed);
+    }
 
     /// <inheritdoc/>
     public async Task RunAsync(DriverSession session, CancellationToken reset)

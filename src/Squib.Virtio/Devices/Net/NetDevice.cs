@@ -1,10 +1,12 @@
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Net;
 
 /// <summary>A network interface (virtio 1.2, 5.1).</summary>
 /// <remarks>All public members may be called by any thread.</remarks>
-public sealed class NetDevice : IVirtioDevice
+public sealed class NetDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly Lock changes = new();
     private readonly NetOptions options;
@@ -44,6 +46,8 @@ public sealed class NetDevice : IVirtioDevice
         // All have one size: whether queue 2 is the control queue depends on MQ, and the driver may see its size before.
         QueueSizes = [.. Enumerable.Repeat(this.options.QueueSize, queues)];
         Tallies = [.. Enumerable.Range(0, QueuePairs).Select(_ => new NetTally())];
+        ReceiveControl = new(this.options.ReceiveLimiter);
+        TransmitControl = new(this.options.TransmitLimiter);
         backend.Attach(new Port(this));
     }
 
@@ -70,6 +74,26 @@ public sealed class NetDevice : IVirtioDevice
 
     /// <summary>What the device has done so far.</summary>
     public NetCounters Counters => CountAll();
+
+    /// <summary>
+    /// What limits the frames to the driver, and their bytes; null for nothing. Frames that must wait do so in the backend.
+    /// </summary>
+    public RateLimiter? ReceiveLimiter
+    {
+        get => ReceiveControl.Limiter;
+        set => ReceiveControl.Limiter = value;
+    }
+
+    /// <summary>What limits the frames of the driver, and their bytes; null for nothing. It may be the other direction's.</summary>
+    public RateLimiter? TransmitLimiter
+    {
+        get => TransmitControl.Limiter;
+        set => TransmitControl.Limiter = value;
+    }
+
+    internal RateControl ReceiveControl { get; }
+
+    internal RateControl TransmitControl { get; }
 
     internal INetBackend Backend { get; }
 
@@ -121,6 +145,28 @@ public sealed class NetDevice : IVirtioDevice
 
     /// <inheritdoc/>
     public bool Accepts(ulong features) => NetFeature.AreConsistent(features);
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        NetCounters counters = Counters;
+        to.Requests("receive", counters.FramesReceived);
+        to.Requests("send", counters.FramesSent);
+        to.Requests("control", counters.Commands);
+        to.Bytes(counters.BytesReceived, counters.BytesSent);
+        to.Errors("send_malformed", counters.MalformedSends);
+        to.Errors("send_without_link", counters.SendsWithoutLink);
+        to.Errors("send_spoofed", counters.SpoofedSends);
+        to.Errors("receive_filtered", counters.Filtered);
+        to.Errors("receive_bad_length", counters.BadLength);
+        to.Errors("receive_bad_offload", counters.BadOffload);
+        to.Errors("receive_no_buffer_fits", counters.NoBufferFits);
+        to.Errors("receive_without_link", counters.ReceivesWithoutLink);
+        to.Errors("receive_without_driver", counters.ReceivesWithoutDriver);
+        to.Errors("bad_buffer", counters.BadBuffers);
+        to.Errors("failed_command", counters.FailedCommands);
+        to.Throttled(ReceiveControl.Throttled, "to_guest");
+        to.Throttled(TransmitControl.Throttled, "from_guest");
+    }
 
     /// <inheritdoc/>
     public async Task RunAsync(DriverSession session, CancellationToken reset)

@@ -1,3 +1,5 @@
+using Squib.Virtio.Limits;
+
 namespace Squib.Virtio.Devices.Net;
 
 /// <summary>What a network device offers.</summary>
@@ -47,6 +49,12 @@ public sealed record NetOptions
 
     /// <summary>Whether the link carries both directions at once; null if nobody knows.</summary>
     public bool? FullDuplex { get; init; }
+
+    /// <summary>What limits the frames to the driver, and their bytes, at first; null for nothing.</summary>
+    public RateLimiter? ReceiveLimiter { get; init; }
+
+    /// <summary>What limits the frames of the driver, and their bytes, at first; null for nothing.</summary>
+    public RateLimiter? TransmitLimiter { get; init; }
 
     /// <summary>Refuses what cannot be offered.</summary>
     internal void Validate()

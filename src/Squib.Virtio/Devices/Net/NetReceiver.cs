@@ -1,10 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Devices.Net;
 
 /// <summary>The loop of one receive queue in one session: takes frames from the backend and puts them into the driver's buffers.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The loop disposes of the gate.")]
 internal sealed class NetReceiver
 {
     private readonly NetSession session;
@@ -16,9 +18,11 @@ internal sealed class NetReceiver
     private readonly bool merges;
     private readonly byte[] headerBytes = new byte[NetHeader.Size];
     private readonly Doorbell bell = new(inline: true);
+    private readonly RateGate gate;
 
-    internal NetReceiver(NetSession session, NetLane lane, Virtqueue queue, int pair, NetTally tally)
+    internal NetReceiver(NetSession session, NetLane lane, Virtqueue queue, int pair, NetTally tally, RateControl control)
     {
+        gate = new(control, queue);
         this.session = session;
         this.lane = lane;
         this.queue = queue;
@@ -47,6 +51,7 @@ internal sealed class NetReceiver
 
     internal async Task RunAsync()
     {
+        using RateGate leaving = gate;
         using CancellationTokenRegistration wake = session.Reset.UnsafeRegister(static bell => ((Doorbell)bell!).Ring(), bell);
         NetLook look = Look();
         while (!session.Reset.IsCancellationRequested)
@@ -55,7 +60,7 @@ internal sealed class NetReceiver
             {
                 case NetLook.Frame:
                     // First there is a frame: buffers that the driver has lent wait here for hours.
-                    if (!await queue.WaitAsync().ConfigureAwait(false)) return;
+                    if (!await gate.WaitAsync().ConfigureAwait(false)) return;
                     if (queue.IsStopping) gathering.GiveBack();
                     look = Deliver();
                     break;
@@ -112,7 +117,8 @@ internal sealed class NetReceiver
         QueueBatch batch = queue.BeginBatch();
         try
         {
-            while ((look = lane.Find(pair, tally, out NetHeader header, out ReadOnlySpan<byte> frame)) == NetLook.Frame)
+            while ((look = lane.Find(pair, tally, out NetHeader header, out ReadOnlySpan<byte> frame)) == NetLook.Frame
+                && gate.MayPass())
             {
                 Placement placement = Place(ref batch, header, frame);
                 gathered = placement == Placement.Gathered;
@@ -225,5 +231,6 @@ internal sealed class NetReceiver
     {
         tally.FramesReceived++;
         tally.BytesReceived += bytes;
+        gate.Charge(bytes);
     }
 }

@@ -44,8 +44,8 @@ internal sealed class NetSession
         for (int i = 0; i < MaxPairs; i++)
         {
             NetLane lane = lanes[i % laneCount];
-            receivers[i] = new(this, lane, driver.Queues[2 * i], i, device.Tallies[i]);
-            transmitters[i] = new(this, lane, driver.Queues[(2 * i) + 1], i, device.Tallies[i]);
+            receivers[i] = new(this, lane, driver.Queues[2 * i], i, device.Tallies[i], device.ReceiveControl);
+            transmitters[i] = new(this, lane, driver.Queues[(2 * i) + 1], i, device.Tallies[i], device.TransmitControl);
         }
     }
 

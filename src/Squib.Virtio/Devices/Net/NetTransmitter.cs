@@ -1,8 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Devices.Net;
 
 /// <summary>The loop of one transmit queue in one session: hands the driver's frames to the backend.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The loop disposes of the gate.")]
 internal sealed class NetTransmitter
 {
     /// <summary>Enough for an Ethernet header with a VLAN tag, an IPv6 header and ports.</summary>
@@ -19,10 +22,12 @@ internal sealed class NetTransmitter
     private readonly int headerNeeded;
     private readonly byte[] headerBytes = new byte[NetHeader.Size];
     private readonly Doorbell room = new(inline: true);
+    private readonly RateGate gate;
     private byte[]? scratch;
 
-    internal NetTransmitter(NetSession session, NetLane lane, Virtqueue queue, int pair, NetTally tally)
+    internal NetTransmitter(NetSession session, NetLane lane, Virtqueue queue, int pair, NetTally tally, RateControl control)
     {
+        gate = new(control, queue);
         this.session = session;
         this.lane = lane;
         this.queue = queue;
@@ -36,12 +41,13 @@ internal sealed class NetTransmitter
 
     internal async Task RunAsync()
     {
+        using RateGate leaving = gate;
         using CancellationTokenRegistration wake = session.Reset.UnsafeRegister(static bell => ((Doorbell)bell!).Ring(), room);
         while (!session.Reset.IsCancellationRequested)
         {
             // First there is room: nothing is taken that would have to be kept, so that the queue can be stopped at any time.
             if (!HasRoom()) await room.WaitAsync().ConfigureAwait(false);
-            else if (await queue.WaitAsync().ConfigureAwait(false)) SendBatch();
+            else if (await gate.WaitAsync().ConfigureAwait(false)) SendBatch();
             else return;
         }
     }
@@ -56,9 +62,11 @@ internal sealed class NetTransmitter
         lock (lane.SendGate)
         {
             using QueueBatch batch = queue.BeginBatch();
-            while (lane.CanSend && batch.TryTake(out DescriptorChain? chain))
+            while (lane.CanSend && gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
             {
+                long before = tally.BytesSent;
                 Send(chain);
+                gate.Charge(tally.BytesSent - before);
                 batch.Return(chain);
             }
         }

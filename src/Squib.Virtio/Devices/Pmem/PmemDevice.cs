@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -12,7 +14,7 @@ namespace Squib.Virtio.Devices.Pmem;
 /// keep the vCPU: the request is answered when the backend is done, and one flush serves all requests that came
 /// before it began.
 /// </remarks>
-public sealed class PmemDevice : IVirtioDevice
+public sealed class PmemDevice : IVirtioDevice, IMeasuredDevice
 {
     private const int ConfigBytes = 16;
     private const uint FlushRequest = 0;
@@ -22,12 +24,14 @@ public sealed class PmemDevice : IVirtioDevice
     private readonly IPmemBackend backend;
     private readonly PmemOptions options;
     private readonly SharedMemoryRegion region;
+    private readonly RateControl control;
     private readonly Lock gate = new();
     private List<DescriptorChain> waiting = [];
     private List<DescriptorChain> served = [];
     private Task flushing = Task.CompletedTask;
     private bool isFlushing;
     private bool announcesShared;
+    private string name = "";
     private long requests;
     private long flushes;
     private long failures;
@@ -47,6 +51,7 @@ public sealed class PmemDevice : IVirtioDevice
         this.options = options;
         region = new(options.Address, (ulong)options.Length);
         QueueSizes = [options.QueueSize];
+        control = new(options.Limiter);
         Announce(shared: false);
     }
 
@@ -70,6 +75,15 @@ public sealed class PmemDevice : IVirtioDevice
         Interlocked.Read(ref unknown),
         Interlocked.Read(ref malformed));
 
+    /// <summary>
+    /// What limits the requests for a flush; null for nothing. They move no bytes. Any thread may set it.
+    /// </summary>
+    public RateLimiter? Limiter
+    {
+        get => control.Limiter;
+        set => control.Limiter = value;
+    }
+
     /// <inheritdoc/>
     public bool Accepts(ulong features)
     {
@@ -82,14 +96,26 @@ public sealed class PmemDevice : IVirtioDevice
     public SharedMemoryRegion? FindSharedMemory(uint id) =>
         id == 0 && Volatile.Read(ref announcesShared) ? region : null;
 
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        PmemCounters counters = Counters;
+        to.Requests("flush", counters.Requests);
+        to.Errors("failed", counters.Failures);
+        to.Errors("unknown", counters.Unknown);
+        to.Errors("malformed", counters.Malformed);
+        to.Throttled(control.Throttled);
+    }
+
     /// <inheritdoc/>
     public async Task RunAsync(DriverSession session, CancellationToken reset)
     {
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
-        while (await queue.WaitAsync().ConfigureAwait(false))
+        name = session.Name;
+        using RateGate gate = new(control, queue);
+        while (await gate.WaitAsync().ConfigureAwait(false))
         {
-            TakeBatch(queue);
+            TakeBatch(queue, gate);
             if (MustStart()) flushing = FlushAsync(queue, reset);
         }
 
@@ -97,12 +123,13 @@ public sealed class PmemDevice : IVirtioDevice
         Announce(shared: false);
     }
 
-    private void TakeBatch(Virtqueue queue)
+    private void TakeBatch(Virtqueue queue, RateGate gate)
     {
         Span<byte> type = stackalloc byte[sizeof(uint)];
         using QueueBatch batch = queue.BeginBatch();
-        while (batch.TryTake(out DescriptorChain? chain))
+        while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
+            gate.Charge(bytes: 0);
             if (chain.Writable.Length < sizeof(uint) || !chain.Readable.TryRead(type))
             {
                 Interlocked.Increment(ref malformed);
@@ -166,6 +193,7 @@ public sealed class PmemDevice : IVirtioDevice
     {
         // After a reset nobody reads the answer.
         if (reset.IsCancellationRequested) return Failure;
+        long begun = Meters.Begin();
         try
         {
             Interlocked.Increment(ref flushes);
@@ -177,6 +205,10 @@ public sealed class PmemDevice : IVirtioDevice
             // MUST (5.19.6.3): the driver is told that its data is not safe, and the device lives on.
             Interlocked.Increment(ref failures);
             return Failure;
+        }
+        finally
+        {
+            Meters.End(begun, "pmem", name, "flush");
         }
     }
 

@@ -1,3 +1,5 @@
+using Squib.Virtio.Limits;
+
 namespace Squib.Virtio.Devices.Pmem;
 
 /// <summary>What persistent memory offers.</summary>
@@ -17,6 +19,9 @@ public sealed record PmemOptions
 
     /// <summary>The largest size of the queue.</summary>
     public ushort QueueSize { get; init; } = 64;
+
+    /// <summary>What limits the flushes at first; null for nothing.</summary>
+    public RateLimiter? Limiter { get; init; }
 
     /// <summary>Refuses what cannot be offered.</summary>
     internal void Validate()

@@ -1,12 +1,15 @@
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Rng;
 
 /// <summary>A source of random bytes for the guest (virtio 1.2, 5.4).</summary>
-public sealed class RngDevice : IVirtioDevice
+public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
 {
     private readonly RngOptions options;
+    private readonly RateControl control;
     private long requests;
     private long bytes;
     private long failures;
@@ -23,6 +26,7 @@ public sealed class RngDevice : IVirtioDevice
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(this.options.MaxRequestBytes, nameof(options));
         ArgumentOutOfRangeException.ThrowIfZero(this.options.QueueSize, nameof(options));
         QueueSizes = [this.options.QueueSize];
+        control = new(this.options.Limiter);
     }
 
     /// <inheritdoc/>
@@ -48,21 +52,39 @@ public sealed class RngDevice : IVirtioDevice
     /// </summary>
     public long Failures => Volatile.Read(ref failures);
 
+    /// <summary>What limits the bytes and requests; null for nothing. Any thread may set it.</summary>
+    public RateLimiter? Limiter
+    {
+        get => control.Limiter;
+        set => control.Limiter = value;
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        to.Requests("fill", Requests);
+        to.Bytes(Bytes, 0);
+        to.Errors("failed", Failures);
+        to.Throttled(control.Throttled);
+    }
+
     /// <inheritdoc/>
     public async Task RunAsync(DriverSession session, CancellationToken reset)
     {
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
-        while (await queue.WaitAsync().ConfigureAwait(false)) ServeBatch(queue);
+        using RateGate gate = new(control, queue);
+        while (await gate.WaitAsync().ConfigureAwait(false)) ServeBatch(queue, gate);
     }
 
-    private void ServeBatch(Virtqueue queue)
+    private void ServeBatch(Virtqueue queue, RateGate gate)
     {
         using QueueBatch batch = queue.BeginBatch();
-        while (batch.TryTake(out DescriptorChain? chain))
+        while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
             requests++;
+            long before = bytes;
             if (!TryFill(chain.Writable)) failures++;
+            gate.Charge(bytes - before);
             batch.Return(chain);
         }
     }

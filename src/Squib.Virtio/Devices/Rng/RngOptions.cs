@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Squib.Virtio.Limits;
 
 namespace Squib.Virtio.Devices.Rng;
 
@@ -10,6 +11,9 @@ public sealed record RngOptions
 
     /// <summary>The most bytes for one request, not 0: a driver may ask for gigabytes.</summary>
     public int MaxRequestBytes { get; init; } = 65_536;
+
+    /// <summary>What limits the bytes and requests at first; null for nothing.</summary>
+    public RateLimiter? Limiter { get; init; }
 
     /// <summary>The largest size of the queue.</summary>
     public ushort QueueSize { get; init; } = 64;

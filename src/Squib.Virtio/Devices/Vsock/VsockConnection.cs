@@ -1,3 +1,4 @@
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 
 namespace Squib.Virtio.Devices.Vsock;
@@ -295,8 +296,8 @@ internal sealed class VsockConnection
     // --- packets to the guest ---------------------------------------------------------------------------------------------------
 
     /// <summary>Sends what there is to send, a turn's worth at most.</summary>
-    /// <returns>False: the guest's buffers are used up.</returns>
-    internal bool TrySend(ref QueueBatch batch)
+    /// <returns>False: the guest's buffers are used up, or the limit is reached.</returns>
+    internal bool TrySend(ref QueueBatch batch, RateGate limit)
     {
         lock (gate)
         {
@@ -304,13 +305,13 @@ internal sealed class VsockConnection
             {
                 VsockOperation operation = NextOperation();
                 if (operation == VsockOperation.Invalid) return true;
-                if (!batch.TryTake(out DescriptorChain? chain))
+                if (!limit.MayPass() || !batch.TryTake(out DescriptorChain? chain))
                 {
                     session.Outbox.PutBack(this);
                     return false;
                 }
 
-                Send(operation, chain.Writable);
+                limit.Charge(Send(operation, chain.Writable));
                 batch.Return(chain);
             }
 
@@ -333,7 +334,8 @@ internal sealed class VsockConnection
         return sender.WantsCredit ? VsockOperation.CreditRequest : VsockOperation.Invalid;
     }
 
-    private void Send(VsockOperation operation, WritableSegments destination)
+    /// <returns>The number of payload bytes.</returns>
+    private int Send(VsockOperation operation, WritableSegments destination)
     {
         int length = 0;
         uint flags = operation == VsockOperation.Shutdown ? (uint)hostShutdown : 0;
@@ -341,7 +343,7 @@ internal sealed class VsockConnection
         if (room < 0 || (operation == VsockOperation.ReadWrite && !sender.TryPlan(room, out length, out flags)))
         {
             session.Tally.ShortBuffers++;
-            return;
+            return 0;
         }
 
         // MUST (5.10.6.3): every packet says what the buffer is and how much of what came is consumed.
@@ -365,6 +367,8 @@ internal sealed class VsockConnection
                 break;
             case VsockOperation.Reset: Close(VsockStatus.Reset); break;
         }
+
+        return length;
     }
 
     // --- the end ----------------------------------------------------------------------------------------------------------------

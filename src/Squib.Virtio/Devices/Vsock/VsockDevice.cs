@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using Squib.Virtio.Diagnostics;
+using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -9,7 +11,7 @@ namespace Squib.Virtio.Devices.Vsock;
 /// Connections that the guest makes go to whoever listens in this process (<see cref="Listen"/>), else to <see cref="Backend"/>.
 /// All members may be called by any thread.
 /// </remarks>
-public sealed class VsockDevice : IVirtioDevice
+public sealed class VsockDevice : IVirtioDevice, IMeasuredDevice
 {
     private const int ReceiveQueue = 0;
     private const int TransmitQueue = 1;
@@ -20,6 +22,7 @@ public sealed class VsockDevice : IVirtioDevice
 
     private readonly VsockOptions options;
     private readonly VsockSlots slots;
+    private readonly RateControl control;
     private readonly VsockTally tally = new();
     private readonly ConcurrentDictionary<uint, VsockListener> listeners = new();
     private volatile IVsockBackend? backend;
@@ -34,6 +37,7 @@ public sealed class VsockDevice : IVirtioDevice
         this.options = options ?? new();
         this.options.Validate();
         slots = new(this.options.MaxConnections);
+        control = new(this.options.Limiter);
         guestCid = this.options.GuestCid;
         Features = VsockFeature.Stream | (this.options.SeqPacket ? VsockFeature.SeqPacket : 0);
         Config = VsockConfig.Create(guestCid);
@@ -60,6 +64,13 @@ public sealed class VsockDevice : IVirtioDevice
     {
         get => backend;
         set => backend = value;
+    }
+
+    /// <summary>What limits the payload bytes and the packets, both ways; null for nothing.</summary>
+    public RateLimiter? Limiter
+    {
+        get => control.Limiter;
+        set => control.Limiter = value;
     }
 
     /// <summary>What the device has done so far.</summary>
@@ -114,6 +125,22 @@ public sealed class VsockDevice : IVirtioDevice
         now.AbortAll(close: false);
         now.EventDue = true;
         now.EventBell.Ring();
+    }
+
+    void IMeasuredDevice.Measure(in Measures to)
+    {
+        VsockCounters counters = Counters;
+        to.Requests("receive", counters.PacketsToGuest);
+        to.Requests("send", counters.PacketsFromGuest);
+        to.Bytes(counters.BytesToGuest, counters.BytesFromGuest);
+        to.Errors("refused", counters.Refused);
+        to.Errors("violation", counters.Violations);
+        to.Errors("timed_out", counters.TimedOut);
+        to.Errors("malformed", counters.Malformed);
+        to.Errors("foreign", counters.Foreign);
+        to.Errors("ignored", counters.Ignored);
+        to.Errors("short_buffer", counters.ShortBuffers);
+        to.Throttled(control.Throttled);
     }
 
     /// <inheritdoc/>
@@ -177,12 +204,13 @@ public sealed class VsockDevice : IVirtioDevice
 
     // --- packets from the guest -------------------------------------------------------------------------------------------------
 
-    private static async Task TransmitAsync(Virtqueue queue, VsockSession now, CancellationToken reset)
+    private async Task TransmitAsync(Virtqueue queue, VsockSession now, CancellationToken reset)
     {
         using CancellationTokenRegistration wake = RingAtReset(now.Outbox.Room, reset);
-        while (await queue.WaitAsync().ConfigureAwait(false))
+        using RateGate gate = new(control, queue);
+        while (await gate.WaitAsync().ConfigureAwait(false))
         {
-            TakeBatch(queue, now);
+            TakeBatch(queue, now, gate);
             // Once for all that the batch led to: the guest gets its answers together.
             if (now.Outbox.HasWork) now.Outbox.Bell.Ring();
             // MUST (5.10.6.1): packets are taken while the receive queue is full, as long as there is room for what they lead to.
@@ -195,22 +223,25 @@ public sealed class VsockDevice : IVirtioDevice
         }
     }
 
-    private static void TakeBatch(Virtqueue queue, VsockSession now)
+    private static void TakeBatch(Virtqueue queue, VsockSession now, RateGate gate)
     {
         using QueueBatch batch = queue.BeginBatch();
-        while (now.Outbox.HasRoom && batch.TryTake(out DescriptorChain? chain))
+        while (now.Outbox.HasRoom && gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
+            long before = now.Tally.BytesFromGuest;
             now.Handle(chain.Readable);
+            gate.Charge(now.Tally.BytesFromGuest - before);
             batch.Return(chain);
         }
     }
 
     // --- packets to the guest ---------------------------------------------------------------------------------------------------
 
-    private static async Task ReceiveAsync(Virtqueue queue, VsockSession now, CancellationToken reset)
+    private async Task ReceiveAsync(Virtqueue queue, VsockSession now, CancellationToken reset)
     {
         VsockOutbox outbox = now.Outbox;
         using CancellationTokenRegistration wake = RingAtReset(outbox.Bell, reset);
+        using RateGate gate = new(control, queue);
         int batches = 0;
         while (!reset.IsCancellationRequested)
         {
@@ -222,21 +253,21 @@ public sealed class VsockDevice : IVirtioDevice
             }
 
             // The thread may be a vCPU's, or of somebody who writes: those who add work without end must not keep it.
-            bool goOn = SendBatch(queue, now) && ++batches < BatchesPerTurn;
-            if (!goOn && !await queue.WaitAsync().ConfigureAwait(false)) return;
+            bool goOn = SendBatch(queue, now, gate) && ++batches < BatchesPerTurn;
+            if (!goOn && !await gate.WaitAsync().ConfigureAwait(false)) return;
         }
     }
 
     /// <summary>Sends what there is to send.</summary>
-    /// <returns>False: the driver's buffers are used up.</returns>
-    private static bool SendBatch(Virtqueue queue, VsockSession now)
+    /// <returns>False: the driver's buffers are used up, or the limit is reached.</returns>
+    private static bool SendBatch(Virtqueue queue, VsockSession now, RateGate gate)
     {
         bool hadRoom = now.Outbox.HasRoom;
         bool all;
         QueueBatch batch = queue.BeginBatch();
         try
         {
-            all = TryFillBatch(ref batch, now);
+            all = TryFillBatch(ref batch, now, gate);
         }
         finally
         {
@@ -247,11 +278,12 @@ public sealed class VsockDevice : IVirtioDevice
         return all;
     }
 
-    private static bool TryFillBatch(ref QueueBatch batch, VsockSession now)
+    private static bool TryFillBatch(ref QueueBatch batch, VsockSession now, RateGate gate)
     {
         while (now.Outbox.TryPeekReset(out VsockPacket packet))
         {
-            if (!batch.TryTake(out DescriptorChain? chain)) return false;
+            if (!gate.MayPass() || !batch.TryTake(out DescriptorChain? chain)) return false;
+            gate.Charge(bytes: 0);
             if (packet.TryWrite(chain.Writable))
             {
                 now.Outbox.DropReset();
@@ -267,7 +299,7 @@ public sealed class VsockDevice : IVirtioDevice
 
         while (now.Outbox.TryTake(out VsockConnection? connection))
         {
-            if (!connection.TrySend(ref batch)) return false;
+            if (!connection.TrySend(ref batch, gate)) return false;
         }
 
         return true;

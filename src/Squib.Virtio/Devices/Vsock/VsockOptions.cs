@@ -1,3 +1,5 @@
+using Squib.Virtio.Limits;
+
 namespace Squib.Virtio.Devices.Vsock;
 
 /// <summary>What a socket device offers, and how much of the host a guest can make it use.</summary>
@@ -38,6 +40,9 @@ public sealed record VsockOptions
 
     /// <summary>The clock of the timeouts.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>What limits the payload bytes and the packets, both ways, at first; null for nothing.</summary>
+    public RateLimiter? Limiter { get; init; }
 
     /// <summary>Refuses what cannot be offered.</summary>
     internal void Validate()
