@@ -16,11 +16,25 @@ internal static class DemoCommand
             DefaultValueFactory = _ => GuestFlavour.Cloud.Name,
         };
         flavour.AcceptOnlyFromAmong(GuestFlavour.Cloud.Name, GuestFlavour.Generic.Name);
+        Option<string?> net = new("--net")
+        {
+            Description = "What the network card is connected to: passt, or a peer in squib itself. [default: passt if it is installed]",
+        };
+        net.AcceptOnlyFromAmong("passt", "peer");
         Command command = new("demo", "Fetches Debian's arm64 kernel, boots it and has its drivers test every device.")
         {
             flavour,
+            net,
         };
-        command.SetAction(result => DemoRun.Execute(new(result.GetRequiredValue(flavour)), streams));
+        command.SetAction(result => DemoRun.Execute(
+            new(result.GetRequiredValue(flavour)),
+            result.GetValue(net) switch
+            {
+                "passt" => DemoNetKind.Passt,
+                "peer" => DemoNetKind.Peer,
+                _ => null,
+            },
+            streams));
         return command;
     }
 }

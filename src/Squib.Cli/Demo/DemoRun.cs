@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using Squib.Cli.Boot;
 using Squib.Cli.Guest;
 using Squib.Machine;
-using Squib.Virtio.Host;
 using ArmMachine = Squib.Machine.Machine;
 
 namespace Squib.Cli.Demo;
@@ -50,10 +49,11 @@ internal sealed class DemoRun
 
     /// <summary>Fetches the guest where needed, boots it and judges what it did.</summary>
     /// <param name="flavour">Which kernel.</param>
+    /// <param name="net">What the network card is connected to; null: whatever there is.</param>
     /// <param name="streams">What to write to.</param>
     /// <returns>An <see cref="ExitCode"/>, or 128 plus the number of the signal that ended the run.</returns>
     /// <exception cref="UserErrorException">The guest cannot be fetched, or there is no room for the demo's files.</exception>
-    public static int Execute(GuestFlavour flavour, HostStreams streams)
+    public static int Execute(GuestFlavour flavour, DemoNetKind? net, HostStreams streams)
     {
         ProgressLine progress = new(streams.Error, streams.ErrorIsTerminal);
         CachedGuest guest = new GuestCache(GuestCache.DefaultFolder, progress).Get(flavour);
@@ -62,7 +62,7 @@ internal sealed class DemoRun
             DirectoryInfo work = Directory.CreateTempSubdirectory("squib-demo-");
             try
             {
-                return new DemoRun(guest, work.FullName, streams).Execute();
+                return new DemoRun(guest, work.FullName, streams).Execute(net);
             }
             finally
             {
@@ -76,7 +76,7 @@ internal sealed class DemoRun
         }
     }
 
-    private int Execute()
+    private int Execute(DemoNetKind? net)
     {
         using PosixSignalRegistration interrupt = StopAt(PosixSignal.SIGINT, ExitCode.Interrupted);
         using PosixSignalRegistration terminate = StopAt(PosixSignal.SIGTERM, ExitCode.Terminated);
@@ -84,8 +84,8 @@ internal sealed class DemoRun
         DemoDisk.CreateEmpty(pmem, PmemBytes);
         string sum = DemoDisk.CreateRandom(readOnly, ReadOnlyBytes);
         ScreenStream screen = new(streams.Output) { Closed = () => Stop(ExitCode.Failed) };
-        using DemoDownload? download = Passt.IsInstalled ? new() : null;
-        (MachineExit exit, LiveChanges live, IReadOnlyList<SelfTestLine> results) = Boot(screen, download);
+        using DemoNetwork network = DemoNetwork.Open(net);
+        (MachineExit exit, LiveChanges live, IReadOnlyList<SelfTestLine> results) = Boot(screen, network);
         IReadOnlyList<SelfTestLine> again = exit == MachineExit.PowerOff && interruption == 0 ? BootAgain(screen) : [];
         if (interruption != 0)
         {
@@ -98,6 +98,7 @@ internal sealed class DemoRun
         [
             verdict.JudgeScratch(ScratchSerial, scratch, (ScratchBytes / DemoDisk.SectorBytes) - DemoDisk.PatternSectors),
             verdict.JudgeReadOnly(ReadOnlySerial, sum),
+            verdict.JudgeDownload(network.Sum, network.Label),
             verdict.JudgeSockets(live.Sockets, live.SocketSum),
             verdict.JudgeBalloon(live.ResidentBefore, live.ResidentInflated),
             verdict.Judge("rng"),
@@ -106,30 +107,26 @@ internal sealed class DemoRun
             verdict.Judge("mem"),
             verdict.JudgeTimer(),
         ];
-        if (download is not null) rows.Insert(2, verdict.JudgeDownload(download.Sum));
-        int code = Show(rows, exit);
-        if (download is null) streams.Error.WriteLine("net was left out: install Debian's package passt to see it.");
-        return code;
+        return Show(rows, exit);
     }
 
     /// <summary>The boot in which the guest's drivers test all devices.</summary>
-    private (MachineExit Exit, LiveChanges Live, IReadOnlyList<SelfTestLine> Results) Boot(Stream screen, DemoDownload? download)
+    private (MachineExit Exit, LiveChanges Live, IReadOnlyList<SelfTestLine> Results) Boot(Stream screen, DemoNetwork network)
     {
         AnsweringConsole console = new();
         List<SelfTestLine> results = [];
         LiveChanges? live = null;
-        string url = download is null ? "" : $" st.url=http://gateway:{download.Port}/";
         using MachineAssembly assembly = MachineAssembly.Build(new()
         {
             Kernel = BootRun.LoadKernel(guest.KernelPath),
             Initrd = Initramfs.Build(guest),
-            CommandLine = CommandLine + url,
+            CommandLine = $"{CommandLine} st.url={network.Url}",
             Drives =
             [
                 new() { Path = scratch, Serial = ScratchSerial },
                 new() { Path = readOnly, Serial = ReadOnlySerial, ReadOnly = true },
             ],
-            NetCards = download is null ? [] : [new() { Kind = NetKind.Passt }],
+            NetCards = [network.Card],
             Vsock = new() { Cid = 3 },
             ConsoleOutput = console.FromGuest,
             ConsolePorts = 2,

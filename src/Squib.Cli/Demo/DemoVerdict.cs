@@ -48,16 +48,17 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results)
 
     /// <summary>The row of the network card.</summary>
     /// <param name="sum">The sum of what the guest should have fetched.</param>
-    public DemoRow JudgeDownload(string sum) => Judge("net", "", result =>
+    /// <param name="label">What the card is connected to.</param>
+    public DemoRow JudgeDownload(string sum, string label) => Judge("net", "", result =>
         result.Detail.Contains(sum, StringComparison.Ordinal)
-            ? (true, "the sum is the host's, through passt")
-            : (false, $"the host's sum is {sum}"));
+            ? (true, $"the sum is the host's, {label}")
+            : (false, $"the host's sum is {sum}, {label}"));
 
     /// <summary>The row of the balloon.</summary>
-    /// <param name="before">The resident memory of this process before it was inflated, in bytes.</param>
+    /// <param name="before">The resident memory of this process while the guest used its memory, in bytes.</param>
     /// <param name="inflated">The same while it was inflated.</param>
     public DemoRow JudgeBalloon(long before, long inflated) => Judge("balloon", "", _ =>
-        (before - inflated >= LeastReturnedBytes, $"the host's resident memory {before >> 20} MiB, inflated {inflated >> 20} MiB"));
+        (before - inflated >= LeastReturnedBytes, $"squib's resident memory {before >> 20} MiB with that in use, {inflated >> 20} MiB with it in the balloon"));
 
     /// <summary>The row of the boot timer, which no driver drives: the guest reads its register.</summary>
     public DemoRow JudgeTimer()

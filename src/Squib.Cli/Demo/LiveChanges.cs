@@ -29,7 +29,7 @@ internal sealed class LiveChanges
     /// <summary>The sum of what was sent through them, as the guest tells it.</summary>
     public string SocketSum => sockets.Sum;
 
-    /// <summary>The resident memory of this process before the balloon was inflated, in bytes.</summary>
+    /// <summary>The resident memory of this process while the guest used much of its memory, in bytes.</summary>
     public long ResidentBefore { get; private set; }
 
     /// <summary>The resident memory of this process while the balloon was inflated, in bytes.</summary>
@@ -50,10 +50,8 @@ internal sealed class LiveChanges
             case "link down": machine.Cards[0].SetLink(up: false); break;
             case "link up": machine.Cards[0].SetLink(up: true); break;
             case "vsock connect": sockets.Begin(); break;
-            case "balloon inflate":
-                ResidentBefore = Environment.WorkingSet;
-                machine.MemoryDevices.Balloon!.SetTarget(BalloonBytes);
-                break;
+            case "balloon used": ResidentBefore = Environment.WorkingSet; break;
+            case "balloon inflate": machine.MemoryDevices.Balloon!.SetTarget(BalloonBytes); break;
             case "balloon deflate":
                 ResidentInflated = Environment.WorkingSet;
                 machine.MemoryDevices.Balloon!.SetTarget(0);
