@@ -14,4 +14,10 @@ internal static class ExitCode
 
     /// <summary>The guest's kernel panicked.</summary>
     public const int Panic = 3;
+
+    /// <summary>SIGINT ended it: 128 and the number of the signal, as shells have it.</summary>
+    public const int Interrupted = 128 + 2;
+
+    /// <summary>SIGTERM ended it.</summary>
+    public const int Terminated = 128 + 15;
 }

@@ -25,6 +25,14 @@ public sealed class BadInputTests : IDisposable
     [InlineData("--serial tty: this is none of", "boot", "--kernel", "Image", "--serial", "tty")]
     [InlineData("cannot both be stdio", "boot", "--kernel", "Image", "--serial", "stdio", "--console", "stdio")]
     [InlineData("windows-arm64", "demo", "--flavour", "windows-arm64")]
+    [InlineData("--balloon size=1: 'size' is no key of it", "boot", "--kernel", "Image", "--balloon", "size=1")]
+    [InlineData("--pmem ro: there is no file=", "boot", "--kernel", "Image", "--pmem", "ro")]
+    [InlineData("--hotplug-memory size=100M: ", "boot", "--kernel", "Image", "--hotplug-memory", "size=100M")]
+    [InlineData("'yes' is not a command or argument of squib boot", "boot", "--kernel", "Image", "--boot-timer", "yes")]
+    [InlineData("a guest's cid is a number from 3", "boot", "--kernel", "Image", "--vsock", "cid=2,uds=vsock")]
+    [InlineData("--vsock cid=3: there is no uds=PATH", "boot", "--kernel", "Image", "--vsock", "cid=3")]
+    [InlineData("--ring split: 'split' is no key of it", "boot", "--kernel", "Image", "--ring", "split")]
+    [InlineData("'direct' is given twice or in the wrong form", "boot", "--kernel", "Image", "--drive", "file=a,direct=on")]
     public void Words_that_the_command_does_not_know_are_refused(string expected, params string[] arguments) =>
         AssertRefused(expected, arguments);
 
@@ -135,6 +143,11 @@ public sealed class BadInputTests : IDisposable
     public void A_file_for_the_serial_line_that_cannot_be_written_is_refused() =>
         AssertRefused("cannot be written: it is a directory",
             "boot", "--kernel", folder.WriteKernelHeader(), "--serial", $"file={folder.Path}");
+
+    [Fact]
+    public void A_Unix_socket_that_cannot_be_made_is_refused() =>
+        AssertRefused(folder.File("none/vsock"),
+            "boot", "--kernel", folder.WriteKernelHeader(), "--vsock", $"uds={folder.File("none/vsock")}");
 
     private void AssertDriveRefused(string expected, string drive) =>
         AssertRefused(expected, "boot", "--kernel", folder.WriteKernelHeader(), "--drive", drive);

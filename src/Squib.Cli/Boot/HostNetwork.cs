@@ -12,6 +12,7 @@ internal static class HostNetwork
     /// <exception cref="UserErrorException">It cannot be used.</exception>
     public static INetBackend Open(NetCardOptions card)
     {
+        if (card.Backend is { } open) return open;
         try
         {
             return card.Kind switch

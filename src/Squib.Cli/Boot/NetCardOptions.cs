@@ -15,6 +15,9 @@ internal sealed record NetCardOptions
     /// <summary>The interface or the socket.</summary>
     public string Target { get; init; } = "";
 
+    /// <summary>The other end of the cable, where it is open already; null: it is opened as the kind says.</summary>
+    public INetBackend? Backend { get; init; }
+
     /// <summary>The address; null for one that is made up.</summary>
     public MacAddress? Mac { get; init; }
 

@@ -11,4 +11,7 @@ internal enum NetKind
 
     /// <summary>The program passt, started for it.</summary>
     Passt,
+
+    /// <summary>A computer in this process, which comes with the card.</summary>
+    Peer,
 }

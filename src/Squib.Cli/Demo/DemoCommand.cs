@@ -17,6 +17,11 @@ internal static class DemoCommand
             DefaultValueFactory = _ => GuestFlavour.Cloud.Name,
         };
         flavour.AcceptOnlyFromAmong(GuestFlavour.Cloud.Name, GuestFlavour.Generic.Name);
+        Option<string?> net = new("--net")
+        {
+            Description = "What the network card is connected to: passt, or a peer in squib itself. [default: passt if it is installed]",
+        };
+        net.AcceptOnlyFromAmong("passt", "peer");
         Option<string?> ring = new("--ring")
         {
             Description = "What the rings of all devices offer; the words are those of squib boot.",
@@ -24,10 +29,20 @@ internal static class DemoCommand
         };
         Command command = new("demo", "Fetches Debian's arm64 kernel, boots it and has its drivers test every device.")
         {
-            flavour, ring,
+            flavour,
+            net,
+            ring,
         };
         command.SetAction(result => DemoRun.Execute(
-            new(result.GetRequiredValue(flavour)), RingOptions.Parse(result.GetValue(ring)), streams));
+            new(result.GetRequiredValue(flavour)),
+            result.GetValue(net) switch
+            {
+                "passt" => DemoNetKind.Passt,
+                "peer" => DemoNetKind.Peer,
+                _ => null,
+            },
+            RingOptions.Parse(result.GetValue(ring)),
+            streams));
         return command;
     }
 }

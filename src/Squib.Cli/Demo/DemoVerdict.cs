@@ -26,20 +26,39 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results, Transport
     /// <summary>The row of persistent memory.</summary>
     /// <param name="file">Its file.</param>
     /// <param name="sector">Where the guest wrote.</param>
-    public DemoRow JudgePmem(string file, long sector) => Judge("pmem", "", _ => LookAt(file, sector));
+    /// <param name="again">The results of a second boot, in which the guest only read.</param>
+    public DemoRow JudgePmem(string file, long sector, IReadOnlyList<SelfTestLine> again) => Judge("pmem", "", first =>
+    {
+        (bool ok, string finding) = LookAt(file, sector);
+        string sum = SumIn(first.Detail);
+        string? second = again.FirstOrDefault(line => (line.Device, line.Outcome) == ("pmem", "ok"))?.Detail;
+        if (second is null) return (false, $"{finding}; the second boot did not read it");
+        return SumIn(second) == sum && sum.Length > 0
+            ? (ok, $"{finding}; the guest of a second boot reads the same sum")
+            : (false, $"{finding}; the guest of a second boot reads another sum, {SumIn(second)}");
+    });
+
+    /// <summary>The row of the socket device.</summary>
+    /// <param name="transfer">What the host found.</param>
+    /// <param name="sum">The sum of what the host sent.</param>
+    public DemoRow JudgeSockets((bool Ok, string Finding) transfer, string sum) => Judge("vsock", "", result =>
+        result.Detail.Contains(sum, StringComparison.Ordinal)
+            ? transfer
+            : (false, $"{transfer.Finding}; the host's sum is {sum}"));
 
     /// <summary>The row of the network card.</summary>
     /// <param name="sum">The sum of what the guest should have fetched.</param>
-    public DemoRow JudgeDownload(string sum) => Judge("net", "", result =>
+    /// <param name="label">What the card is connected to.</param>
+    public DemoRow JudgeDownload(string sum, string label) => Judge("net", "", result =>
         result.Detail.Contains(sum, StringComparison.Ordinal)
-            ? (true, "the sum is the host's, through passt")
-            : (false, $"the host's sum is {sum}"));
+            ? (true, $"the sum is the host's, {label}")
+            : (false, $"the host's sum is {sum}, {label}"));
 
     /// <summary>The row of the balloon.</summary>
-    /// <param name="before">The resident memory of this process before it was inflated, in bytes.</param>
+    /// <param name="before">The resident memory of this process while the guest used its memory, in bytes.</param>
     /// <param name="inflated">The same while it was inflated.</param>
     public DemoRow JudgeBalloon(long before, long inflated) => Judge("balloon", "", _ =>
-        (before - inflated >= LeastReturnedBytes, $"the host's resident memory {before >> 20} MiB, inflated {inflated >> 20} MiB"));
+        (before - inflated >= LeastReturnedBytes, $"squib's resident memory {before >> 20} MiB with that in use, {inflated >> 20} MiB with it in the balloon"));
 
     /// <summary>The row of the boot timer, which no driver drives: the guest reads its register.</summary>
     public DemoRow JudgeTimer()
@@ -58,7 +77,15 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results, Transport
             ? (true, "the sum is the host's")
             : (false, $"the host's sum is {sum}"));
 
-    private static (bool Ok, string Finding)? LookAt(string image, long sector) =>
+    /// <summary>The sum that a guest tells, or nothing.</summary>
+    private static string SumIn(string detail)
+    {
+        const string Mark = "(SHA-256 ";
+        int at = detail.IndexOf(Mark, StringComparison.Ordinal);
+        return at < 0 ? "" : detail[(at + Mark.Length)..].Split(')')[0];
+    }
+
+    private static (bool Ok, string Finding) LookAt(string image, long sector) =>
         DemoDisk.FindWrongSector(image, sector) is { } wrong
             ? (false, $"the host finds something else in sector {wrong}")
             : (true, "the host finds it in the image");

@@ -11,16 +11,25 @@ internal sealed class LiveChanges
     private const long PluggedBytes = 256 << 20;
 
     private readonly MachineAssembly machine;
+    private readonly SocketTransfer sockets;
 
     /// <summary>Gets ready for the guest.</summary>
     /// <param name="machine">The machine.</param>
-    public LiveChanges(MachineAssembly machine)
+    /// <param name="sockets">What goes through its socket device.</param>
+    public LiveChanges(MachineAssembly machine, SocketTransfer sockets)
     {
         this.machine = machine;
+        this.sockets = sockets;
         EchoPort.AddTo(machine.Console!);
     }
 
-    /// <summary>The resident memory of this process before the balloon was inflated, in bytes.</summary>
+    /// <summary>Whether as much came back through the sockets as was sent, and the figures.</summary>
+    public (bool Ok, string Finding) Sockets { get; private set; }
+
+    /// <summary>The sum of what was sent through them, as the guest tells it.</summary>
+    public string SocketSum => sockets.Sum;
+
+    /// <summary>The resident memory of this process while the guest used much of its memory, in bytes.</summary>
     public long ResidentBefore { get; private set; }
 
     /// <summary>The resident memory of this process while the balloon was inflated, in bytes.</summary>
@@ -40,10 +49,9 @@ internal sealed class LiveChanges
             case "resize console": machine.Console!.Resize(132, 50); break;
             case "link down": machine.Cards[0].SetLink(up: false); break;
             case "link up": machine.Cards[0].SetLink(up: true); break;
-            case "balloon inflate":
-                ResidentBefore = Environment.WorkingSet;
-                machine.MemoryDevices.Balloon!.SetTarget(BalloonBytes);
-                break;
+            case "vsock connect": sockets.Begin(); break;
+            case "balloon used": ResidentBefore = Environment.WorkingSet; break;
+            case "balloon inflate": machine.MemoryDevices.Balloon!.SetTarget(BalloonBytes); break;
             case "balloon deflate":
                 ResidentInflated = Environment.WorkingSet;
                 machine.MemoryDevices.Balloon!.SetTarget(0);
@@ -52,4 +60,7 @@ internal sealed class LiveChanges
             case "mem unplug": machine.MemoryDevices.Mem!.SetRequested(0); break;
         }
     }
+
+    /// <summary>Ends what is under way; the machine has stopped.</summary>
+    public void Finish() => Sockets = sockets.Finish();
 }

@@ -22,33 +22,36 @@ internal sealed class AptPackages(string folder)
         return HostProgram.Run("apt-get", [.. Options, "update"], line => ReportStatus(line, progress)).Error;
     }
 
-    /// <summary>The first package that a package depends on whose name begins so, or null.</summary>
+    /// <summary>The packages that a package depends on, in the order in which it names them.</summary>
     /// <param name="package">The package, perhaps a meta package.</param>
-    /// <param name="prefix">What the name must begin with.</param>
     /// <exception cref="UserErrorException">There is no apt-cache.</exception>
-    public string? FindDependency(string package, string prefix)
+    public IReadOnlyList<string> FindDependencies(string package)
     {
         const string Label = "Depends: ";
-        string? found = null;
+        List<string> found = [];
         HostProgram.Run("apt-cache", ["-c", ConfigurationPath, "depends", package], line =>
         {
-            string name = line.Trim();
-            if (name.StartsWith(Label + prefix, StringComparison.Ordinal)) found ??= name[Label.Length..];
+            // An alternative has a bar before it, and a name in angle brackets is of no package.
+            string name = line.Trim().TrimStart('|');
+            if (name.StartsWith(Label, StringComparison.Ordinal) && name[Label.Length] != '<') found.Add(name[Label.Length..]);
         });
         return found;
     }
 
-    /// <summary>Downloads one package.</summary>
-    /// <param name="package">Its name.</param>
+    /// <summary>Downloads packages.</summary>
+    /// <param name="packages">Their names.</param>
     /// <param name="into">An existing folder.</param>
     /// <param name="progress">Gets the share that is done, 0 to 1.</param>
-    /// <returns>The path of the package file, or null and what apt-get complained about.</returns>
-    public (string? Path, string Error) Download(string package, string into, Action<double> progress)
+    /// <returns>The paths of the package files in the order of the names.</returns>
+    /// <exception cref="UserErrorException">There is no apt-get, or it cannot download them.</exception>
+    public IReadOnlyList<string> Download(IReadOnlyList<string> packages, string into, Action<double> progress)
     {
         (int exitCode, string error) = HostProgram.Run(
-            "apt-get", [.. Options, "download", package], line => ReportStatus(line, progress), into);
-        string? path = exitCode == 0 ? Directory.GetFiles(into, package + "_*.deb").FirstOrDefault() : null;
-        return (path, error);
+            "apt-get", [.. Options, "download", .. packages], line => ReportStatus(line, progress), into);
+        string[] paths = [.. packages.SelectMany(package => Directory.GetFiles(into, package + "_*.deb").Take(1))];
+        return exitCode == 0 && paths.Length == packages.Count
+            ? paths
+            : throw new UserErrorException($"apt-get cannot download {string.Join(", ", packages)} ({FirstLine(error)}).");
     }
 
     /// <summary>Reads the files of a package as they come.</summary>

@@ -14,6 +14,9 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
 
     private const string Userland = "busybox-static";
 
+    // What busybox cannot do: speak over sockets of the family AF_VSOCK.
+    private const string SocketProgram = "socat";
+
     private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
@@ -49,7 +52,7 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
             progress.Clear();
             throw new UserErrorException($"The guest cannot be fetched: {error.Message} {ByHand}", error);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             progress.Clear();
             throw new UserErrorException($"The guest cannot be kept in {folder}: {error.Message} {ByHand}", error);
@@ -81,31 +84,28 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
 
         AptPackages apt = new(Path.Combine(folder, "apt"));
         string complaint = apt.Update(share => progress.Show("fetching the package lists", share));
-        string kernel = apt.FindDependency(flavour.MetaPackage, "linux-image-")
+        string kernel = apt.FindDependencies(flavour.MetaPackage)
+            .FirstOrDefault(name => name.StartsWith("linux-image-", StringComparison.Ordinal))
             ?? throw NoPackage(flavour.MetaPackage, complaint);
 
         CachedGuest unfinished = new(Path.Combine(work, "guest"));
-        string[] packages = [Download(apt, kernel, work), Download(apt, Userland, work)];
+        string[] packages = [kernel, Userland];
+        IReadOnlyList<string> files = apt.Download(
+            packages, work, share => progress.Show($"fetching {string.Join(" and ", packages)}", share));
         progress.Show("unpacking the kernel and its modules");
-        foreach (string package in packages)
-            AptPackages.Unpack(package, (name, entry) => Pick(name, entry, unfinished));
+        foreach (string file in files) AptPackages.Unpack(file, (name, entry) => Pick(name, entry, unfinished));
         Require(unfinished.KernelPath, kernel);
         Require(unfinished.BusyboxPath, Userland);
-        unfinished.WriteManifest(packages.Select(path => Path.GetFileName(path)));
+        SharedLibraries libraries = new(apt, work, progress);
+        // From 1.8 on the program's file is socat1, and socat is a link to it.
+        libraries.CopyProgram(SocketProgram, ["bin/socat", "bin/socat1"], unfinished.SocatPath, unfinished.LibrariesFolder);
+        unfinished.WriteManifest(files.Concat(libraries.PackageFiles).Select(path => Path.GetFileName(path)));
 
         Directory.CreateDirectory(Path.GetDirectoryName(guest.Folder)!);
         if (Directory.Exists(guest.Folder)) Directory.Delete(guest.Folder, recursive: true);
         Directory.Move(unfinished.Folder, guest.Folder);
         Directory.Delete(work, recursive: true);
         progress.Clear();
-    }
-
-    private string Download(AptPackages apt, string package, string work)
-    {
-        (string? path, string error) =
-            apt.Download(package, work, share => progress.Show($"fetching {package}", share));
-        return path ?? throw new UserErrorException(
-            $"apt-get cannot download {package} ({AptPackages.FirstLine(error)}).");
     }
 
     private static UserErrorException NoPackage(string package, string complaint)

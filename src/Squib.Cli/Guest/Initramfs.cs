@@ -8,8 +8,8 @@ internal static class Initramfs
     /// <summary>The commands that the guest's scripts use.</summary>
     private const string Applets =
         "basename cat cmp cut date dd devmem dmesg echo env grep head hexdump ifconfig insmod ip kill ls "
-        + "lsmod mke2fs mkdir mknod mount nc ping poweroff ps readlink reboot rm sed seq setsid sh sha256sum "
-        + "sleep sort stty sync tail test touch tr udhcpc umount uname usleep wc wget yes";
+        + "lsmod md5sum mke2fs mkdir mknod mount nc ping poweroff ps readlink reboot rm sed seq setsid sh sha256sum "
+        + "sleep sort stat stty sync tail test timeout touch tr udhcpc umount uname usleep wc wget yes";
 
     /// <summary>Builds the archive.</summary>
     /// <param name="guest">The guest that it is for.</param>
@@ -23,6 +23,9 @@ internal static class Initramfs
         foreach (string applet in Applets.Split(' ')) archive.AddLink("bin/" + applet, "busybox");
         foreach (string path in Directory.GetFiles(guest.ModulesFolder).Order(StringComparer.Ordinal))
             archive.AddFile("lib/modules/" + Path.GetFileName(path), File.ReadAllBytes(path));
+        archive.AddFile("bin/socat", File.ReadAllBytes(guest.SocatPath), executable: true);
+        foreach (string path in Directory.GetFiles(guest.LibrariesFolder).Order(StringComparer.Ordinal))
+            archive.AddFile("lib/" + Path.GetFileName(path), File.ReadAllBytes(path), executable: true);
         archive.AddFile("init", Carried("guest/init"), executable: true);
         archive.AddFile("bin/udhcpc-script", Carried("guest/udhcpc-script"), executable: true);
         return archive.Finish();

@@ -59,9 +59,38 @@ public sealed class DemoVerdictTests
     {
         using TemporaryFolder folder = new();
         string sum = DemoDisk.CreateRandom(folder.File("readonly.img"), 1 << 20);
-        string line = $"SELFTEST block ok vdb serial=readonly sectors=2048: 256 KiB read (sum {sum}){Negotiated}";
+        string line = $"SELFTEST block ok vdb serial=readonly sectors=2048: 256 KiB read (SHA-256 {sum}){Negotiated}";
         Assert.True(Verdict(line).JudgeReadOnly("readonly", sum).Ok);
         Assert.False(Verdict(line).JudgeReadOnly("readonly", "0123456789abcdef").Ok);
+    }
+
+    [Fact]
+    public void Persistent_memory_is_ok_if_the_guest_of_a_second_boot_reads_the_sum_of_what_the_first_wrote()
+    {
+        using TemporaryFolder folder = new();
+        string file = folder.File("pmem.img");
+        using (FileStream image = new(file, FileMode.CreateNew))
+        {
+            for (long sector = 0; sector < DemoDisk.PatternSectors; sector++) image.Write(DemoDisk.ExpectedSector(sector));
+        }
+
+        DemoVerdict verdict = Verdict("SELFTEST pmem ok pmem0: written (SHA-256 0123456789abcdef), flushed" + Negotiated);
+        Assert.True(verdict.JudgePmem(file, 0, Lines("SELFTEST pmem ok pmem0: read (SHA-256 0123456789abcdef)")).Ok);
+        DemoRow other = verdict.JudgePmem(file, 0, Lines("SELFTEST pmem ok pmem0: read (SHA-256 fedcba9876543210)"));
+        Assert.False(other.Ok);
+        Assert.EndsWith("the guest of a second boot reads another sum, fedcba9876543210", other.Did, StringComparison.Ordinal);
+        Assert.False(verdict.JudgePmem(file, 0, Lines("SELFTEST pmem fail no device")).Ok);
+        Assert.False(verdict.JudgePmem(file, 0, []).Ok);
+        Assert.False(verdict.JudgePmem(file, 1, Lines("SELFTEST pmem ok pmem0: read (SHA-256 0123456789abcdef)")).Ok);
+    }
+
+    [Fact]
+    public void Sockets_are_ok_if_the_guest_tells_the_sum_of_what_the_host_sent_and_as_much_came_back()
+    {
+        DemoVerdict verdict = Verdict("SELFTEST vsock ok 1 byte from the host (SHA-256 0123456789abcdef) and back" + Negotiated);
+        Assert.True(verdict.JudgeSockets((true, "sums equal"), "0123456789abcdef").Ok);
+        Assert.False(verdict.JudgeSockets((true, "sums equal"), "fedcba9876543210").Ok);
+        Assert.False(verdict.JudgeSockets((false, "0 bytes came back"), "0123456789abcdef").Ok);
     }
 
     [Fact]
@@ -79,5 +108,7 @@ public sealed class DemoVerdictTests
     }
 
     private static DemoVerdict Verdict(string line, TransportOptions? transport = null) =>
-        new([.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()], transport ?? new());
+        new(Lines(line), transport ?? new());
+
+    private static SelfTestLine[] Lines(string line) => [.. new[] { SelfTestLine.Parse(line) }.OfType<SelfTestLine>()];
 }

@@ -67,12 +67,22 @@ public sealed class GuestCacheTests : IDisposable
         Directory.CreateDirectory(guest.ModulesFolder);
         File.WriteAllText(guest.KernelPath, "kernel");
         File.WriteAllText(guest.BusyboxPath, "busybox");
+        File.WriteAllText(guest.SocatPath, "socat");
         Assert.False(guest.IsComplete());
         guest.WriteManifest(["linux-image_1_arm64.deb"]);
         Assert.True(guest.IsComplete());
         File.WriteAllText(guest.KernelPath, "kern");
         Assert.False(guest.IsComplete());
         File.Delete(guest.KernelPath);
+        Assert.False(guest.IsComplete());
+    }
+
+    [Fact]
+    public void A_guest_that_an_earlier_squib_fetched_without_socat_is_not_complete()
+    {
+        CachedGuest guest = new(folder.Path);
+        File.WriteAllText(guest.KernelPath, "kernel");
+        guest.WriteManifest(["linux-image_1_arm64.deb"]);
         Assert.False(guest.IsComplete());
     }
 

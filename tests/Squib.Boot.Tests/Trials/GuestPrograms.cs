@@ -70,11 +70,9 @@ internal static class GuestPrograms
         HostTool.Require("dpkg-deb");
         DirectoryInfo work = Directory.CreateDirectory($"{home}.{Environment.ProcessId}");
         AptPackages apt = new(Path.Combine(GuestCache.DefaultFolder, "apt"));
-        string complaint = apt.Update(_ => { });
-        foreach (string package in Packages)
+        apt.Update(_ => { });
+        foreach (string file in apt.Download(Packages, work.FullName, _ => { }))
         {
-            (string? file, string error) = apt.Download(package, work.FullName, _ => { });
-            if (file is null) throw new InvalidOperationException($"{package} cannot be fetched: {error} {complaint}");
             HostTool.RunAsync("dpkg-deb", "-x", file, work.FullName).GetAwaiter().GetResult();
             File.Delete(file);
         }
