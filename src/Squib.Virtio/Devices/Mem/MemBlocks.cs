@@ -12,8 +12,6 @@ internal sealed class MemBlocks
     /// <summary>The number of plugged blocks.</summary>
     internal int Plugged { get; private set; }
 
-    internal int Count => plugged.Length;
-
     internal MemBlockState StateOf(int first, int count)
     {
         bool begins = plugged[first];

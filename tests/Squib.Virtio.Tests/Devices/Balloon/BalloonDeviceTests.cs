@@ -135,6 +135,22 @@ public sealed class BalloonDeviceTests
         Assert.Equal(4, guest.Owner.Discarded.Count);
     }
 
+    [Fact]
+    [Trait("Row", "BAL-D05")]
+    public void Of_a_reported_range_only_whole_pages_of_the_host_go()
+    {
+        BalloonGuest guest = new(wanted: ~BalloonFeature.PagePoison, pageBytes: 16_384);
+        Do(guest.Inflate, Pages(FreePage));
+        // The page before the range is in the balloon, but the one that the driver reports it may use again at once.
+        Do(guest.Reports, Writable(FreePage + 1, 10));
+        Assert.Equal([((FreePage + 4 - FirstPage) * 4096L, 16_384L)], guest.Owner.Discarded);
+        Do(guest.Reports, Writable(FreePage + 1, 3));
+        Do(guest.Reports, Writable(FreePage + 13, 2));
+        Assert.Single(guest.Owner.Discarded);
+        Assert.Equal(0xaa, guest.FirstByteOf(FreePage + 3));
+        Assert.Equal(0xaa, guest.FirstByteOf(FreePage + 8));
+    }
+
     [Theory]
     [Trait("Row", "BAL-12")]
     [Trait("Row", "BAL-14")]
@@ -256,5 +272,10 @@ public sealed class BalloonDeviceTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new BalloonDevice([], new() { QueueSize = 0 }));
         SpyReclaimer large = new(new byte[65_536], pageBytes: 65_536);
         Assert.Throws<ArgumentException>("memory", () => new BalloonDevice([new(4096, large)]));
+        foreach (int odd in (int[])[0, 2048, 12_288])
+        {
+            SpyReclaimer strange = new(new byte[65_536], odd);
+            Assert.Throws<ArgumentException>("memory", () => new BalloonDevice([new(0, strange)]));
+        }
     }
 }

@@ -128,6 +128,27 @@ public sealed class ConsoleDeviceTests : IAsyncDisposable
         Assert.Equal(4, device.Primary.OutputBytes);
     }
 
+    [Fact]
+    [Trait("Case", "H20")]
+    public void H20_A_stream_that_cannot_be_flushed_is_broken_until_it_is_tried_again()
+    {
+        ManualTime time = new();
+        (ConsoleDevice device, GuestDriver driver) = Start(options: new() { Time = time });
+        output.FlushFails = true;
+        foreach (string text in (string[])["taken", "lost"])
+        {
+            driver.Queues[1].Submit([System.Text.Encoding.ASCII.GetBytes(text)]);
+            Assert.Single(driver.Queues[1].Reap());
+        }
+
+        Assert.Equal("taken", output.Text);
+        Assert.Equal(4, device.Primary.DroppedBytes);
+        output.FlushFails = false;
+        time.Advance(TimeSpan.FromSeconds(1));
+        driver.Queues[1].Submit([" again"u8.ToArray()]);
+        Assert.Equal("taken again", output.Text);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

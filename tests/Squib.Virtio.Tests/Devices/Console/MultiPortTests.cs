@@ -193,6 +193,36 @@ public sealed class MultiPortTests : IAsyncDisposable
     }
 
     [Fact]
+    [Trait("Case", "C06")]
+    public void C06_Only_0_and_1_are_answers_of_a_driver()
+    {
+        Say(0, DeviceReady, 2);
+        Assert.Equal(1, device.IgnoredMessages);
+        Assert.Empty(Messages());
+        Say(0, DeviceReady, 1);
+        Assert.Equal([new(0, PortAdd, 0)], Messages());
+        // The driver cannot serve the port: it hears no more of it, and may say so again or change its mind.
+        Say(0, PortReady, 0);
+        Say(0, PortReady, 0);
+        Assert.Equal(1, device.IgnoredMessages);
+        Assert.Empty(Messages());
+        Say(0, PortReady, 1);
+        Assert.NotEmpty(Messages());
+    }
+
+    [Fact]
+    public void Port_0_and_ports_of_others_cannot_be_removed()
+    {
+        ConsolePort added = device.AddPort(new() { Output = second });
+        ConsolePort strange = new ConsoleDevice(second, new() { MaxPorts = 2 }).AddPort(new() { Output = second });
+        Assert.Throws<ArgumentException>(() => device.RemovePort(device.Primary));
+        Assert.Throws<ArgumentException>(() => device.RemovePort(strange));
+        device.RemovePort(added);
+        Assert.Throws<ArgumentException>(() => device.RemovePort(added));
+        Assert.Single(device.Ports);
+    }
+
+    [Fact]
     public void A_driver_that_has_failed_hears_nothing()
     {
         Say(0, DeviceReady, 0);

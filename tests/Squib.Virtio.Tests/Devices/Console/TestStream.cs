@@ -8,6 +8,8 @@ internal sealed class TestStream : Stream
 
     internal bool Fails { get; set; }
 
+    internal bool FlushFails { get; set; }
+
     internal int Writes { get; private set; }
 
     internal int Flushes { get; private set; }
@@ -53,7 +55,7 @@ internal sealed class TestStream : Stream
     public override Task FlushAsync(CancellationToken cancellationToken)
     {
         Flushes++;
-        return Task.CompletedTask;
+        return FlushFails ? Task.FromException(new IOException("Broken pipe.")) : Task.CompletedTask;
     }
 
     public override void Flush() => throw new NotSupportedException();

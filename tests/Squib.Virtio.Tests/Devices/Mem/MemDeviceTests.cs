@@ -127,6 +127,9 @@ public sealed class MemDeviceTests
         Assert.Equal([5, 0], any.Driver.ReadConfig(8, 2));
         Assert.Equal(DeviceStatus.DriverOk, any.Driver.Status & DeviceStatus.DriverOk);
         Assert.Equal(Ack, any.Do(Plug, At(0), 1));
+        MemGuest unasked = new(Options with { UnpluggedInaccessible = false }, wanted);
+        Assert.Equal(0UL, unasked.Device.Features);
+        Assert.Equal(Ack, unasked.Do(Plug, At(0), 1));
     }
 
     [Fact]
@@ -214,6 +217,7 @@ public sealed class MemDeviceTests
         Refuse("RegionBytes", Options with { RegionBytes = Region + 1 });
         ulong last = ulong.MaxValue - (ulong)BlockBytes + 1;
         Refuse("RegionBytes", Options with { Address = last, RegionBytes = 2 * BlockBytes });
+        Refuse("RegionBytes", Options with { Address = 0, BlockBytes = 4096, RegionBytes = 4096 * (1L + int.MaxValue) });
         Refuse("RequestedBytes", Options with { RequestedBytes = Region + BlockBytes });
         Refuse("QueueSize", Options with { QueueSize = 0 });
         Assert.Throws<ArgumentOutOfRangeException>("offset", () => guest.Device.StateOf(1, BlockBytes));

@@ -117,6 +117,24 @@ public sealed class RngDeviceTests
     }
 
     [Fact]
+    public void A_reset_ends_the_session_and_the_next_one_is_served()
+    {
+        RngDevice device = new();
+        (GuestDriver driver, _, _) = GuestDriver.Attach(device);
+        for (int session = 1; session <= 3; session++)
+        {
+            DriverQueue queue = driver.Start()!;
+            queue.Submit([], [8]);
+            Assert.Equal(8u, Assert.Single(queue.Reap()).Length);
+            queue.Add([], [8]);
+            queue.Publish();
+            driver.Reset();
+            Assert.Empty(queue.Reap());
+            Assert.Equal(session, device.Requests);
+        }
+    }
+
+    [Fact]
     public void A_source_that_fails_gives_length_0_and_the_next_request_is_served()
     {
         bool fails = true;
