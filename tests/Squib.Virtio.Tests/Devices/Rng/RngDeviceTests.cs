@@ -40,6 +40,7 @@ public sealed class RngDeviceTests
 
     [Fact]
     [Trait("Case", "R01")]
+    [Trait("Row", "RNG-02")]
     public void R01_Four_gigabytes_are_asked_for_and_64_KiB_are_given()
     {
         RngDevice device = new();
