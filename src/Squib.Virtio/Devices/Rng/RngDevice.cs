@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Transport;
 
@@ -43,9 +44,7 @@ public sealed class RngDevice : IVirtioDevice
     /// <summary>The number of bytes given so far.</summary>
     public long Bytes => Volatile.Read(ref bytes);
 
-    /// <summary>
-    /// The number of requests that got nothing so far, because the source failed or the driver lent no room.
-    /// </summary>
+    /// <summary>The number of requests so far for which the source failed or the driver lent no room.</summary>
     public long Failures => Volatile.Read(ref failures);
 
     /// <inheritdoc/>
@@ -70,7 +69,7 @@ public sealed class RngDevice : IVirtioDevice
     private bool TryFill(WritableSegments destination)
     {
         long left = Math.Min(destination.Length, options.MaxRequestBytes);
-        if (left == 0) return false;
+        bool good = left > 0;
         while (left > 0)
         {
             Span<byte> piece = destination.First;
@@ -81,8 +80,9 @@ public sealed class RngDevice : IVirtioDevice
             }
             catch (Exception)
             {
-                // Half a request of random bytes is worth having; none at all shows as length 0.
-                return false;
+                // MUST (5.4.6.2): a buffer that is used holds a random byte at least, so somebody has to give one.
+                RandomNumberGenerator.Fill(piece);
+                good = false;
             }
 
             destination.Advance(piece.Length);
@@ -90,6 +90,6 @@ public sealed class RngDevice : IVirtioDevice
             left -= piece.Length;
         }
 
-        return true;
+        return good;
     }
 }
