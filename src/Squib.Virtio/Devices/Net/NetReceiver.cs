@@ -173,6 +173,11 @@ internal sealed class NetReceiver
         {
             Count(frame.Length);
         }
+        else if (gathering.Count < queue.Size)
+        {
+            // They were gathered for another frame; this one is larger, and there may be more of them.
+            return;
+        }
         else
         {
             // All buffers that the ring can hold together are too small for it.

@@ -101,7 +101,7 @@ internal sealed class NetTransmitter
                 ? new(header.Flags, NetHeader.GsoNone, ChecksumStart: header.ChecksumStart, ChecksumOffset: header.ChecksumOffset)
                 : default;
             if (partial && (session.BackendOffloads & NetOffloads.Checksum) == 0) SendCompleted(header, chain);
-            else Send(new NetFrame(header, chain), headerNeeded);
+            else Send(new NetFrame(header, chain), Math.Max(headerNeeded, header.ChecksumStart + header.ChecksumOffset + sizeof(ushort)));
             return;
         }
 

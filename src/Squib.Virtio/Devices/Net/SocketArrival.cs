@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace Squib.Virtio.Devices.Net;
 
-/// <summary>Waits until a socket has something to read, without a buffer and without allocation.</summary>
+/// <summary>Waits until a socket has something to read, without reading it and without allocation.</summary>
 internal sealed class SocketArrival : SocketAsyncEventArgs
 {
     private readonly Socket socket;
@@ -16,7 +16,7 @@ internal sealed class SocketArrival : SocketAsyncEventArgs
     {
         this.socket = socket;
         this.arrived = arrived;
-        SetBuffer(Memory<byte>.Empty);
+        SetBuffer(new byte[1]);
     }
 
     /// <summary>Asks to be told once there is something.</summary>
@@ -26,6 +26,8 @@ internal sealed class SocketArrival : SocketAsyncEventArgs
         if (Interlocked.Exchange(ref waiting, 1) != 0) return false;
         try
         {
+            // To read nothing would be to throw a datagram away. The flags are overwritten by each result.
+            SocketFlags = SocketFlags.Peek;
             if (socket.ReceiveAsync(this)) return false;
         }
         catch (ObjectDisposedException)
