@@ -55,7 +55,7 @@ public sealed class HostileCaseTests
         page.Append($"tested {tested}, untested {Cases.Count - tested}\n\n");
         page.Append("# Hostile guests and failing hosts\n\n");
         page.Append("What a guest may try and what may break under the devices, and the tests that do it. ");
-        page.Append("`SQUIB_WRITE_DOCS=1 dotnet test tests/Squib.Virtio.Tests` writes this page from the tests.\n");
+        page.Append("`SQUIB_WRITE_DOCS=1 dotnet test tests/Squib.Virtio.Tests --filter Conformance` writes this page from the tests.\n");
         foreach ((char letter, string title) in Groups)
         {
             page.Append($"\n## {title}\n\n");
