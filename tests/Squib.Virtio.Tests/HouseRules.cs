@@ -7,6 +7,7 @@ using System.Security;
 using System.Text.RegularExpressions;
 using Squib.Virtio.Memory;
 using Xunit;
+using static Squib.Virtio.Tests.Repository;
 
 namespace Squib.Virtio.Tests;
 
@@ -20,8 +21,6 @@ public sealed partial class HouseRules
         ["Manager", "Helper", "Helpers", "Util", "Utils", "Common", "Base", "Impl", "Info", "Data", "Context", "Handler", "Service"];
 
     private static readonly Assembly Library = typeof(GuestMemory).Assembly;
-
-    private static readonly string Root = FindRoot();
 
     [Fact]
     public void The_library_is_verifiable_code()
@@ -161,39 +160,8 @@ public sealed partial class HouseRules
         Assert.All(lines.Where(line => line.StartsWith("###", StringComparison.Ordinal)), kind => Assert.Contains(kind, kinds));
     }
 
-    [Fact]
-    public void No_test_row_or_case_is_misspelt()
-    {
-        foreach (string file in Sources(Path.Combine("tests", "Squib.Virtio.Tests")))
-        {
-            foreach (Match match in TraitValue().Matches(File.ReadAllText(file)))
-            {
-                string value = match.Groups[2].Value;
-                string pattern = match.Groups[1].Value == "Case" ? @"^[A-Z]\d\d?$" : @"^[A-Z0-9]+-D?\d\d$";
-                Assert.True(Regex.IsMatch(value, pattern), $"{file}: {value}");
-            }
-        }
-    }
-
-    private static IEnumerable<string> Sources(params string[] folders) => folders
-        .Select(folder => Path.Combine(Root, folder)).Where(Directory.Exists)
-        .SelectMany(folder => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories))
-        .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
-        .Order(StringComparer.Ordinal)
-        .Select(file => Path.GetRelativePath(Root, file))
-        .Select(file => file);
-
     private static IEnumerable<string> DeclaredTypes(string file) =>
         AnyType().Matches(File.ReadAllText(Path.Combine(Root, file))).Select(match => match.Groups[1].Value);
-
-    private static string FindRoot()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Squib.slnx"))) folder = folder.Parent;
-        string root = folder?.FullName ?? throw new InvalidOperationException("The sources are not above the test.");
-        Directory.SetCurrentDirectory(root);
-        return root;
-    }
 
     [GeneratedRegex(
         @"^public (?:(?:static|sealed|abstract|readonly|partial|unsafe|ref) )*"
@@ -218,7 +186,4 @@ public sealed partial class HouseRules
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(\d+)")]
     private static partial Regex LogEvent();
-
-    [GeneratedRegex(@"Trait\(""(Case|Row)"", ""([^""]*)""\)")]
-    private static partial Regex TraitValue();
 }

@@ -513,8 +513,16 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         lock (lifecycle)
         {
             bool allowed = (negotiated & VirtioFeature.RingReset) != 0 && FeaturesAreSet;
-            if (Selected is not { } index || !allowed || value != 1) CountBadAccess();
-            else Disable(index);
+            if (Selected is not { } index || !allowed || value != 1)
+            {
+                CountBadAccess();
+                return;
+            }
+
+            // MUST (2.6.1.1): all state of the queue is what it was at first; its size and addresses are too. What still has the ring
+            // does not look at them.
+            registers[index].Reset();
+            Disable(index);
         }
     }
 

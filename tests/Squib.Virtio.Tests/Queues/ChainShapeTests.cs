@@ -126,7 +126,7 @@ public sealed class ChainShapeTests
     }
 
     [Theory, MemberData(nameof(Formats))]
-    [Trait("Case", "Q20"), Trait("Row", "SPLIT-16")]
+    [Trait("Case", "Q20")]
     public void A_chain_of_one_byte_less_than_four_gigabytes_is_served(RingFormat format)
     {
         using Bench bench = new(format, size: 256);
@@ -174,7 +174,7 @@ public sealed class ChainShapeTests
     }
 
     [Theory, MemberData(nameof(Formats))]
-    [Trait("Row", "SPLIT-04"), Trait("Row", "PACKED-05")]
+    [Trait("Row", "SPLIT-04"), Trait("Row", "SPLIT-05"), Trait("Row", "PACKED-05")]
     public void What_lies_in_writable_buffers_does_not_matter(RingFormat format)
     {
         using Bench bench = new(format);

@@ -17,7 +17,7 @@ public sealed class ChangingMemoryTests
     public static TheoryData<RingFormat> Formats => RingFormats.All;
 
     [Theory, MemberData(nameof(Formats))]
-    [Trait("Case", "Z01"), Trait("Row", "SPLIT-23")]
+    [Trait("Case", "Z01")]
     public void An_index_or_phase_that_changes_is_used_as_it_was_read(RingFormat format) => Vary(format, (ring, _) =>
     {
         if (ring is RawSplitRing) ring.Store16(ring.DriverArea + 2, 9999);

@@ -22,6 +22,9 @@ internal sealed class HoldingDevice(params ushort[] queueSizes) : IVirtioDevice
     /// <summary>Whether the device ignores the end of the session and never comes back until it is told to.</summary>
     public TaskCompletionSource? Hang { get; set; }
 
+    /// <summary>What is done with a chain when it is taken.</summary>
+    public Action<DescriptorChain>? Taken { get; set; }
+
     public int HeldCount
     {
         get
@@ -76,6 +79,7 @@ internal sealed class HoldingDevice(params ushort[] queueSizes) : IVirtioDevice
             using QueueBatch batch = queue.BeginBatch();
             while (batch.TryTake(out DescriptorChain? chain))
             {
+                Taken?.Invoke(chain);
                 lock (gate) held.Add((queue, chain));
             }
         }

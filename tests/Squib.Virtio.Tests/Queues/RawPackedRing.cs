@@ -89,8 +89,13 @@ internal sealed class RawPackedRing(GuestDriver driver, int queue, int size, ulo
 
     public override bool TryTakeUsed(out ushort id, out uint length)
     {
-        (length, id, ushort flags) = Read(usedSlot);
+        id = 0;
+        length = 0;
+        ushort flags = FlagsOf(usedSlot);
         if ((flags & Raw.Avail) != 0 != usedWrap || (flags & Raw.Used) != 0 != usedWrap) return false;
+        // Acquire: the device may run on another CPU, and writes the flags last.
+        Interlocked.MemoryBarrier();
+        (length, id, flags) = Read(usedSlot);
         if ((flags & Raw.Write) == 0) length = 0;
         slotsOf.Remove(id, out int slots);
         usedSlot += Math.Max(slots, 1);

@@ -11,7 +11,7 @@ public sealed class ConfigSpaceTests
     private static readonly byte[] Twelve = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
     [Fact]
-    [Trait("Case", "T29"), Trait("Row", "BASE-D06")]
+    [Trait("Case", "T29"), Trait("Row", "BASE-D06"), Trait("Row", "MMIO-D01")]
     public void Every_width_at_every_offset_reads_the_same_bytes_and_zeros_beyond_the_end()
     {
         (_, VirtioMmioTransport transport, _) = GuestDriver.Attach(new FillDevice(8));

@@ -120,10 +120,12 @@ public sealed class QueueSetUpTests
     [Trait("Row", "MMIO-D12")]
     public void The_halves_of_an_address_may_come_in_any_order()
     {
-        (GuestDriver driver, _, _) = GuestDriver.Attach(new FillDevice(8));
+        using Bench bench = new(RingFormat.Split);
+        (GuestDriver driver, RawRing ring) = (bench.Driver, bench.Ring);
         Assert.True(driver.Probe());
+        ring.Clear();
         driver.WriteRegister(MmioRegister.QueueNum, 8);
-        foreach ((int register, ulong address) in new[] { (0x080, Ram + 0x1000), (0x090, Ram + 0x2000), (0x0a0, Ram + 0x3000) })
+        foreach ((int register, ulong address) in new[] { (0x080, ring.Descriptors), (0x090, ring.DriverArea), (0x0a0, ring.DeviceArea) })
         {
             driver.WriteRegister(register, 0xffff_ffff);
             driver.WriteRegister(register + 4, 0xffff_ffff);
@@ -133,6 +135,8 @@ public sealed class QueueSetUpTests
 
         driver.WriteRegister(MmioRegister.QueueReady, 1);
         Assert.Equal(1u, driver.ReadRegister(MmioRegister.QueueReady));
+        driver.SetDriverOk();
+        bench.AssertOneSlot(1);
     }
 
     [Fact]

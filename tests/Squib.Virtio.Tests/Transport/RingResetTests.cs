@@ -80,6 +80,21 @@ public sealed class RingResetTests
     }
 
     [Theory, MemberData(nameof(Ways))]
+    [Trait("Row", "BASE-15")]
+    public void A_queue_reset_forgets_size_and_addresses_and_QueueReady_keeps_them(RingFormat format, bool byQueueReset)
+    {
+        using Bench bench = new(format);
+        bench.AssertOneSlot(1);
+        Stop(bench, byQueueReset);
+        bench.Ring.Clear();
+        bench.Driver.WriteRegister(MmioRegister.QueueReady, 1);
+        Assert.Equal(byQueueReset ? 0u : 1, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        bench.Ring.Enable();
+        Assert.Equal(1u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        bench.AssertOneSlot(2);
+    }
+
+    [Theory, MemberData(nameof(Ways))]
     [Trait("Case", "T33"), Trait("Row", "MMIO-11")]
     public void The_other_queue_of_the_device_goes_on(RingFormat format, bool byQueueReset)
     {

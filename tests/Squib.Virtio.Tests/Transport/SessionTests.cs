@@ -214,7 +214,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    [Trait("Case", "S06"), Trait("Case", "A12")]
+    [Trait("Case", "S06")]
     public async Task A_driver_that_refills_as_fast_as_the_device_serves_does_not_keep_its_thread()
     {
         // Two vCPUs: one kicks once and must come back; the other refills all the time, with good and with bad chains.

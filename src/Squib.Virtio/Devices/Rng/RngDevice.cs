@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Limits;
 using Squib.Virtio.Queues;
@@ -47,9 +48,7 @@ public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
     /// <summary>The number of bytes given so far.</summary>
     public long Bytes => Volatile.Read(ref bytes);
 
-    /// <summary>
-    /// The number of requests that got nothing so far, because the source failed or the driver lent no room.
-    /// </summary>
+    /// <summary>The number of requests so far for which the source failed or the driver lent no room.</summary>
     public long Failures => Volatile.Read(ref failures);
 
     /// <summary>What limits the bytes and requests; null for nothing. Any thread may set it.</summary>
@@ -92,7 +91,7 @@ public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
     private bool TryFill(WritableSegments destination)
     {
         long left = Math.Min(destination.Length, options.MaxRequestBytes);
-        if (left == 0) return false;
+        bool good = left > 0;
         while (left > 0)
         {
             Span<byte> piece = destination.First;
@@ -103,8 +102,9 @@ public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
             }
             catch (Exception)
             {
-                // Half a request of random bytes is worth having; none at all shows as length 0.
-                return false;
+                // MUST (5.4.6.2): a buffer that is used holds a random byte at least, so somebody has to give one.
+                RandomNumberGenerator.Fill(piece);
+                good = false;
             }
 
             destination.Advance(piece.Length);
@@ -112,6 +112,6 @@ public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
             left -= piece.Length;
         }
 
-        return true;
+        return good;
     }
 }

@@ -13,7 +13,6 @@ public sealed class BalloonHintingTests
     [Fact]
     [Trait("Row", "BAL-D04")]
     [Trait("Row", "BAL-06")]
-    [Trait("Row", "BAL-09")]
     [Trait("Row", "BAL-11")]
     public async Task A_round_collects_the_free_pages_and_ends_with_DONE()
     {
@@ -96,6 +95,7 @@ public sealed class BalloonHintingTests
     }
 
     [Fact]
+    [Trait("Row", "BAL-09")]
     [Trait("Row", "BAL-10")]
     public void Nothing_changes_after_DONE()
     {

@@ -51,14 +51,17 @@ public sealed class BlockChangesTests : IAsyncDisposable
 
     [Fact]
     [Trait("Row", "BLK-15")]
+    [Trait("Row", "BLK-16")]
     [Trait("Row", "BLK-17")]
     public async Task The_driver_is_told_when_zeroing_can_no_longer_unmap()
     {
         BlockGuest guest = new(backend);
         Assert.Equal([1], guest.Driver.ReadConfig(0x38, 1));
+        uint generation = guest.Driver.ReadRegister(MmioRegister.ConfigGeneration);
         await guest.Device.SwapAsync(new SpyBlockBackend(1 << 20) { CanUnmap = false });
         Assert.Equal([0], guest.Driver.ReadConfig(0x38, 1));
         Assert.Equal(ConfigurationChange, guest.Driver.HandleInterrupt() & ConfigurationChange);
+        Assert.NotEqual(generation, guest.Driver.ReadRegister(MmioRegister.ConfigGeneration));
     }
 
     [Fact]
@@ -116,6 +119,7 @@ public sealed class BlockChangesTests : IAsyncDisposable
     }
 
     [Fact]
+    [Trait("Row", "BLK-13")]
     [Trait("Row", "BLK-14")]
     [Trait("Row", "BLK-D05")]
     public void Zeroed_sectors_read_as_zeros_whether_unmapped_or_not()
@@ -126,6 +130,47 @@ public sealed class BlockChangesTests : IAsyncDisposable
         Assert.Equal(["zero 512+1024", "unmap 4096+512"], backend.Calls);
         byte[] read = guest.Read(0, 9 * 512).Data;
         for (int i = 0; i < read.Length; i++) Assert.Equal(i / 512 is 1 or 2 or 8 ? 0 : 0xff, read[i]);
+    }
+
+    [Fact]
+    [Trait("Row", "BLK-12")]
+    [Trait("Row", "BLK-D05")]
+    public void Discarded_sectors_go_back_to_the_host_and_no_others()
+    {
+        Array.Fill(backend.Bytes, (byte)0xff);
+        BlockGuest guest = new(backend);
+        Assert.Equal(Ok, guest.Do(Discard, 0, [Range(8, 8), Range(32, 16)]).Status);
+        Assert.Equal(["discard 4096+4096", "discard 16384+8192"], backend.Calls);
+        byte[] read = guest.Read(0, 64 * 512).Data;
+        for (int i = 0; i < read.Length; i++) Assert.Equal(i / 512 is (>= 8 and < 16) or (>= 32 and < 48) ? 0 : 0xff, read[i]);
+    }
+
+    [Theory]
+    [Trait("Row", "BLK-D06")]
+    [InlineData(Discard, "discard")]
+    [InlineData(WriteZeroes, "zero")]
+    public void After_a_range_that_fails_those_before_it_are_done_and_those_after_it_are_not(uint type, string call)
+    {
+        Array.Fill(backend.Bytes, (byte)0xff);
+        int calls = 0;
+        backend.Faults[call] = () => ++calls == 2 ? BlockStatus.IoError : BlockStatus.Ok;
+        BlockGuest guest = new(backend);
+        Assert.Equal(IoError, guest.Do(type, 0, [Range(0, 1), Range(2, 1), Range(4, 1)]).Status);
+        Assert.Equal([$"{call} 0+512", $"{call} 1024+512"], backend.Calls);
+        backend.Faults.Clear();
+        Assert.Equal(Ok, guest.Do(type, 0, [Range(4, 1)]).Status);
+        Assert.All(guest.Read(3, 512).Data, b => Assert.Equal(0xff, b));
+    }
+
+    [Fact]
+    [Trait("Row", "BLK-D08")]
+    public void A_driver_without_MQ_has_the_first_queue_alone()
+    {
+        BlockGuest guest = new(backend, new() { QueueCount = 2 }, wanted: ~BlockFeature.MultiQueue);
+        guest.Submit(In, 0, writable: [512], queue: 1);
+        Assert.Empty(guest.ReapAll(1));
+        Assert.Empty(backend.Calls);
+        guest.AssertHealthy();
     }
 
     [Fact]

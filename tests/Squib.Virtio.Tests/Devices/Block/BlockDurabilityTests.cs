@@ -115,6 +115,7 @@ public sealed class BlockDurabilityTests : IAsyncDisposable
     }
 
     [Fact]
+    [Trait("Row", "BLK-21")]
     public void A_disk_without_promises_never_flushes()
     {
         BlockGuest guest = new(backend, new() { Cache = BlockCacheMode.Unsafe });

@@ -72,6 +72,20 @@ public sealed class MultiPortTests : IAsyncDisposable
     }
 
     [Fact]
+    [Trait("Row", "CON-06")]
+    [Trait("Row", "CON-07")]
+    public void Several_ports_may_be_consoles()
+    {
+        device.AddPort(new() { Output = second, IsConsole = true });
+        device.AddPort(new() { Output = second });
+        Say(0, DeviceReady, 1);
+        for (uint port = 0; port < Ports; port++) Say(port, PortReady, 1);
+        List<Heard> messages = Messages();
+        Assert.Equal([0u, 1u, 2u], messages.Where(message => message.What == PortAdd).Select(message => message.Port));
+        Assert.Equal([0u, 1u], messages.Where(message => message.What == ConsolePortEvent).Select(message => message.Port));
+    }
+
+    [Fact]
     public async Task A_port_echoes_once_the_guest_has_opened_it()
     {
         ConsolePort port = Introduce(new() { Output = second, Name = "echo" });
@@ -304,6 +318,8 @@ public sealed class MultiPortTests : IAsyncDisposable
     private sealed class Heard(uint port, ushort what, ushort value, byte[]? more = null) : IEquatable<Heard>
     {
         internal uint Port => port;
+
+        internal ushort What => what;
 
         private string Text => $"port {port} event {what} value {value} {Convert.ToHexString(more ?? [])}";
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Squib.Virtio.Devices.Pmem;
+using Squib.Virtio.Memory;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
@@ -140,6 +141,35 @@ public sealed class PmemDeviceTests
         Assert.Equal(((long)Start, Length), ReadConfig());
         Assert.Equal((ulong.MaxValue, ulong.MaxValue), ReadShared(0));
         Assert.Equal(0UL, Attach(new() { Address = Start, Length = Length, SharedMemory = false }).Features);
+    }
+
+    [Fact]
+    [Trait("Row", "BASE-17")]
+    [Trait("Row", "BASE-18")]
+    public void The_shared_region_is_memory_and_nothing_else()
+    {
+        byte[] shared = new byte[Length];
+        GuestMemory memory = new(new GuestRegion(0x8000_0000, new byte[1 << 20]), new GuestRegion(Start, shared));
+        device = new(backend, new() { Address = Start, Length = Length });
+        (driver, VirtioMmioTransport transport, _) = GuestDriver.Attach(device, memory: memory);
+        DriverQueue queue = driver.Start()!;
+        uint[] before = [.. Enumerable.Range(0, 64).Select(i => driver.ReadRegister(4 * i))];
+        // Whatever the driver writes there, requests and notifications among it, the device goes on as it was.
+        Random random = new(1);
+        foreach (byte[] piece in new[] { Type(0), Type(1), [.. "virt"u8], [.. Enumerable.Repeat((byte)0xff, 4096)] })
+        {
+            for (ulong at = 0; at < Length; at += 4096) Assert.True(memory.TryWrite(Start + at, piece));
+            random.NextBytes(shared.AsSpan(random.Next((int)Length - 100), 100));
+            driver.WriteRegister(MmioRegister.QueueNotify, 0);
+        }
+
+        Assert.Equal(before, Enumerable.Range(0, 64).Select(i => driver.ReadRegister(4 * i)));
+        Assert.Equal((0, 0L, 0L), (backend.Flushes, device.Counters.Requests, transport.Interrupts));
+        // And what the device says, it says through the queue.
+        byte[] copy = [.. shared];
+        queue.Submit([Type(0)], [4]);
+        Assert.Equal([0, 0, 0, 0], Assert.Single(queue.Reap()).Written);
+        Assert.True(copy.AsSpan().SequenceEqual(shared));
     }
 
     [Theory]

@@ -40,6 +40,7 @@ public sealed class RngDeviceTests
 
     [Fact]
     [Trait("Case", "R01")]
+    [Trait("Row", "RNG-02")]
     public void R01_Four_gigabytes_are_asked_for_and_64_KiB_are_given()
     {
         RngDevice device = new();
@@ -135,7 +136,8 @@ public sealed class RngDeviceTests
     }
 
     [Fact]
-    public void A_source_that_fails_gives_length_0_and_the_next_request_is_served()
+    [Trait("Row", "RNG-01")]
+    public void Where_the_source_fails_the_operating_system_steps_in_and_the_failure_is_counted()
     {
         bool fails = true;
         RngDevice device = new(new()
@@ -144,12 +146,15 @@ public sealed class RngDeviceTests
         });
         (GuestDriver driver, _, _) = GuestDriver.Attach(device);
         DriverQueue queue = driver.Start()!;
-        queue.Submit([], [16]);
-        Assert.Equal(0u, Assert.Single(queue.Reap()).Length);
-        Assert.Equal(1, device.Failures);
+        queue.Submit([], [100, 400]);
+        UsedBuffer used = Assert.Single(queue.Reap());
+        Assert.Equal(500u, used.Length);
+        Assert.InRange(used.Written.Distinct().Count(), 100, 256);
+        Assert.Equal((1, 500), (device.Failures, device.Bytes));
         fails = false;
         queue.Submit([], [3]);
         Assert.Equal([7, 7, 7], Assert.Single(queue.Reap()).Written);
+        Assert.Equal(1, device.Failures);
     }
 
     [Fact]
