@@ -118,11 +118,11 @@ internal sealed class HostileBench : IDisposable
         pending[id] = pending.GetValueOrDefault(id) + bytes;
     }
 
-    /// <summary>Offers the victim's well-formed request directly.</summary>
-    public (ushort Id, Ask Ask) OfferAsk(int queue)
+    /// <summary>Offers the victim's well-formed request.</summary>
+    public (ushort Id, Ask Ask) OfferAsk(int queue, bool viaTable = false)
     {
         Ask ask = Victim.Ask(this, queue, Scratch);
-        ushort id = rings[queue].Post(ask.Chain);
+        ushort id = viaTable ? rings[queue].PostIndirect(Table(0), ask.Chain) : rings[queue].Post(ask.Chain);
         foreach (Raw descriptor in ask.Chain.Where(d => d.IsWritable)) lent.Add((descriptor.Address, descriptor.Length));
         return (id, ask);
     }
@@ -136,16 +136,25 @@ internal sealed class HostileBench : IDisposable
         Assert.Equal(id, used);
     }
 
+    /// <summary>Makes garbage of the bytes of the victim's request: another one for each seed.</summary>
+    public void Spoil(int seed)
+    {
+        Span<byte> bytes = ram[0].At(Scratch, 44);
+        if (seed % 2 == 0) bytes.Fill(0xff);
+        else new Random(seed).NextBytes(bytes);
+    }
+
     public void Remember()
     {
         foreach (HostileRam r in ram) r.Remember();
     }
 
     /// <summary>Lets the device see what was offered, and has it take what it takes only with a reason (G1, G3, G4).</summary>
-    public void Kick()
+    public void Kick(Action? begin = null)
     {
         Ring.Publish();
         Remember();
+        begin?.Invoke();
         long before = GC.GetAllocatedBytesForCurrentThread();
         long looks = Ram.LookUps;
         Ring.Notify();

@@ -182,7 +182,7 @@ public sealed class ConsoleDevice : IVirtioDevice
     {
         while (await queue.WaitAsync().ConfigureAwait(false))
         {
-            if (TakeBatch(queue, slot) is { } unfinished)
+            if (TakeBatch(queue, slot, reset) is { } unfinished)
             {
                 await FinishAsync(unfinished, slot, reset).ConfigureAwait(false);
                 queue.Return(unfinished);
@@ -196,10 +196,11 @@ public sealed class ConsoleDevice : IVirtioDevice
 
     /// <summary>Takes output as far as there is room for it.</summary>
     /// <returns>The chain for which there was none; nothing is taken after it, so the order stays.</returns>
-    private static DescriptorChain? TakeBatch(Virtqueue queue, ConsoleSlot slot)
+    private static DescriptorChain? TakeBatch(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
     {
         using QueueBatch batch = queue.BeginBatch();
-        while (batch.TryTake(out DescriptorChain? chain))
+        // A stream that takes all at once must not be fed gigabytes after a reset.
+        while (!reset.IsCancellationRequested && batch.TryTake(out DescriptorChain? chain))
         {
             if (slot.Port is { } port && !port.TryTake(chain.Readable)) return chain;
             batch.Return(chain);
