@@ -205,10 +205,13 @@ public sealed class Virtqueue
         doorbell.Ring();
     }
 
+    /// <summary>From now on nothing is taken any more; <see cref="End"/> follows.</summary>
+    internal void Refuse() => ended = true;
+
     /// <summary>Ends the session: nothing is taken any more, and the owner's loop ends when all chains are back.</summary>
     internal void End()
     {
-        ended = true;
+        Refuse();
         doorbell.Ring();
     }
 
@@ -336,7 +339,7 @@ public sealed class Virtqueue
         Enter();
         DrainReturned();
         bool over = outstanding == 0;
-        Interlocked.Exchange(ref busy, 0);
+        Leave();
         return over ? new(false) : doorbell.WaitAsync();
     }
 

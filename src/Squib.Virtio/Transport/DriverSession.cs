@@ -48,7 +48,17 @@ public sealed class DriverSession
     /// <summary>Ends the session: the token fires and every queue says that it is over.</summary>
     internal void End()
     {
-        ending.Cancel();
+        // First: who is woken by the token on this thread must not be told to look at a ring of which nothing is taken any more.
+        foreach (Virtqueue queue in Queues) queue.Refuse();
+        try
+        {
+            ending.Cancel();
+        }
+        catch (AggregateException)
+        {
+            // What a backend does wrong when it hears of a reset is its own, and no reason not to reset.
+        }
+
         foreach (Virtqueue queue in Queues) queue.End();
     }
 

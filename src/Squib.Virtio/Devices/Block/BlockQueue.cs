@@ -50,8 +50,10 @@ internal sealed class BlockQueue
     /// <summary>Fills the status byte of a request whose work is done.</summary>
     internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status, long begun)
     {
-        // A backend that left bytes unread has not read: what was in the guest's memory before is no data.
-        bool isShort = type == BlockRequestType.In && chain.Writable.Length != 0;
+        // A backend that left bytes over has not moved them, whatever it says: what was in the guest's memory before is no data, and
+        // what the disk does not have is not written.
+        bool isShort = (type == BlockRequestType.In && chain.Writable.Length != 0)
+            || (type == BlockRequestType.Out && chain.Readable.Length != 0);
         if (isShort && status == BlockStatus.Ok) status = BlockStatus.IoError;
         if (status != BlockStatus.Ok) Interlocked.Increment(ref tally.Failed);
         chain.Writable.WriteStatus((byte)status);
@@ -79,7 +81,8 @@ internal sealed class BlockQueue
         try
         {
             using QueueBatch batch = queue.BeginBatch(BatchSize);
-            while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
+            // Nobody reads the answers after a reset, and each may take gigabytes.
+            while (!reset.IsCancellationRequested && gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
             {
                 gate.Charge(bytes: 0);
                 if (TryServe(chain, image)) batch.Return(chain);

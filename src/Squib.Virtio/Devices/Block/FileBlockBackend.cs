@@ -92,6 +92,7 @@ public sealed class FileBlockBackend : IBlockBackend
     {
         while (destination.Length > 0)
         {
+            if (reset.IsCancellationRequested) return new(BlockStatus.IoError);
             int count = RandomAccess.Read(file, destination.First, offset);
             // Somebody has cut the file off. Zeros would be a lie about the data.
             if (count == 0) return new(BlockStatus.IoError);
@@ -108,6 +109,7 @@ public sealed class FileBlockBackend : IBlockBackend
         if (ReadOnly || offset + source.Length > Length) return new(BlockStatus.IoError);
         while (source.Length > 0)
         {
+            if (reset.IsCancellationRequested) return new(BlockStatus.IoError);
             ReadOnlySpan<byte> piece = source.First;
             RandomAccess.Write(file, piece, offset);
             offset += piece.Length;

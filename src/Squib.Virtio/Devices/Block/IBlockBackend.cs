@@ -36,7 +36,10 @@ public interface IBlockBackend : IAsyncDisposable
     ValueTask<BlockStatus> ReadAsync(WritableSegments destination, long offset, CancellationToken reset);
 
     /// <summary>Writes from the guest's memory; the bytes may stay in a cache until <see cref="FlushAsync"/>.</summary>
-    /// <param name="source">The bytes, all of which are to be written; the guest may change them meanwhile.</param>
+    /// <param name="source">
+    /// The bytes to write and advance over, all of them; what is left unread of a success is an error. The guest may change them
+    /// meanwhile.
+    /// </param>
     /// <param name="offset">The offset in bytes.</param>
     /// <param name="reset">Fires when the driver has reset the device; a write may be completed or given up.</param>
     ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, CancellationToken reset);

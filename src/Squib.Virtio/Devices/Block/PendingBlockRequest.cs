@@ -38,6 +38,8 @@ internal sealed class PendingBlockRequest
 
     private void Complete()
     {
+        // A backend that completes a request twice may not give its buffer back twice, nor that of the next request too early.
+        if (chain is null || !awaiter.IsCompleted) return;
         BlockStatus status;
         try
         {

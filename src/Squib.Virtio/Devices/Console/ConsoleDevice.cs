@@ -204,7 +204,7 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
         using RateGate gate = new(control, queue);
         while (await gate.WaitAsync().ConfigureAwait(false))
         {
-            if (TakeBatch(queue, slot, gate) is { } unfinished)
+            if (TakeBatch(queue, slot, gate, reset) is { } unfinished)
             {
                 await FinishAsync(unfinished, slot, gate, reset).ConfigureAwait(false);
                 queue.Return(unfinished);
@@ -218,10 +218,11 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
 
     /// <summary>Takes output as far as there is room for it, and as the limit allows.</summary>
     /// <returns>The chain for which there was none; nothing is taken after it, so the order stays.</returns>
-    private static DescriptorChain? TakeBatch(Virtqueue queue, ConsoleSlot slot, RateGate gate)
+    private static DescriptorChain? TakeBatch(Virtqueue queue, ConsoleSlot slot, RateGate gate, CancellationToken reset)
     {
         using QueueBatch batch = queue.BeginBatch();
-        while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
+        // A stream that takes all at once must not be fed gigabytes after a reset.
+        while (!reset.IsCancellationRequested && gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
             gate.Charge(bytes: 0);
             if (slot.Port is { } port && !port.TryTake(chain.Readable, gate)) return chain;

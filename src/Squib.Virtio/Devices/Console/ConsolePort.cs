@@ -140,5 +140,10 @@ public sealed class ConsolePort
     /// <summary>Sees to it that output is written to the stream.</summary>
     internal void Send() => output.Start();
 
-    internal void Close() => input.Close();
+    /// <summary>The port has been removed: nobody waits for it any more.</summary>
+    internal void Close()
+    {
+        input.Close();
+        output.Room.Ring();
+    }
 }

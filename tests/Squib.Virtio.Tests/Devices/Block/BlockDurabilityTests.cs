@@ -102,8 +102,7 @@ public sealed class BlockDurabilityTests : IAsyncDisposable
     {
         backend.Records = false;
         int dirty = 0;
-        backend.Faults["write"] = () => { dirty++; return BlockStatus.Ok; };
-        backend.Faults["flush"] = () => { dirty = 0; return BlockStatus.Ok; };
+        backend.Called = call => dirty = call switch { "write" => dirty + 1, "flush" => 0, _ => dirty };
         BlockGuest guest = new(backend);
         for (int i = 0; i < 10_000; i++)
         {

@@ -20,6 +20,9 @@ internal sealed class SpyBlockBackend(int length) : IBlockBackend
     /// <summary>Whether to write calls down, which allocates.</summary>
     internal bool Records { get; set; } = true;
 
+    /// <summary>Hears the first word of each call.</summary>
+    internal Action<string>? Called { get; set; }
+
     /// <summary>Whether requests wait for <see cref="Operation.Complete"/>.</summary>
     internal bool Holds { get; set; }
 
@@ -63,6 +66,7 @@ internal sealed class SpyBlockBackend(int length) : IBlockBackend
         string what, long offset, long length, WritableSegments? to, ReadableSegments? from)
     {
         if (Records) Calls.Add($"{what} {offset}+{length}");
+        Called?.Invoke(what);
         if (Faults.TryGetValue(what, out Func<BlockStatus>? fault)) return new(fault());
         Operation operation = free.Count > 0 ? free.Pop() : new(this);
         operation.Set(what, offset, length, to, from);
