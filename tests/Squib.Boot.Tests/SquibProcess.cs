@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Xunit;
 
 namespace Squib.Boot.Tests;
@@ -7,6 +8,9 @@ namespace Squib.Boot.Tests;
 internal sealed class SquibProcess : IDisposable
 {
     private readonly Process process;
+    private readonly Lock gate = new();
+    private readonly StringBuilder printed = new();
+    private readonly List<(string Text, TaskCompletionSource Seen)> awaited = [];
     private readonly Task<string> output;
     private readonly Task<string> error;
 
@@ -22,7 +26,7 @@ internal sealed class SquibProcess : IDisposable
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         process = Process.Start(start)!;
         process.StandardInput.Close();
-        output = process.StandardOutput.ReadToEndAsync();
+        output = ReadOutputAsync();
         error = process.StandardError.ReadToEndAsync();
     }
 
@@ -41,9 +45,51 @@ internal sealed class SquibProcess : IDisposable
         return (process.ExitCode, await output, await error);
     }
 
+    /// <summary>Waits until the command has printed a text.</summary>
+    public Task PrintsAsync(string text)
+    {
+        TaskCompletionSource seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            awaited.Add((text, seen));
+            Look();
+        }
+
+        return Task.WhenAny(seen.Task, output).WaitAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Sends a signal, such as <c>INT</c>.</summary>
+    public async Task SignalAsync(string name)
+    {
+        using Process kill = Process.Start("/bin/kill", [$"-{name}", $"{process.Id}"]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
     public void Dispose()
     {
         if (!process.HasExited) process.Kill(entireProcessTree: true);
         process.Dispose();
+    }
+
+    private async Task<string> ReadOutputAsync()
+    {
+        char[] next = new char[4096];
+        while (await process.StandardOutput.ReadAsync(next) is > 0 and int length)
+        {
+            lock (gate)
+            {
+                printed.Append(next, 0, length);
+                Look();
+            }
+        }
+
+        return printed.ToString();
+    }
+
+    private void Look()
+    {
+        string all = printed.ToString();
+        foreach ((_, TaskCompletionSource seen) in awaited.Where(wanted => all.Contains(wanted.Text, StringComparison.Ordinal)))
+            seen.TrySetResult();
     }
 }
