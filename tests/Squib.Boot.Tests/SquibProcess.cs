@@ -10,9 +10,9 @@ internal sealed class SquibProcess : IDisposable
     private readonly Process process;
     private readonly Task reading;
     private readonly Task<string> error;
-    private readonly List<string> lines = [];
     private readonly StringBuilder output = new();
     private readonly Lock gate = new();
+    private bool ended;
     private TaskCompletionSource more = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public SquibProcess(IReadOnlyDictionary<string, string> environment, params string[] arguments)
@@ -55,25 +55,26 @@ internal sealed class SquibProcess : IDisposable
     }
 
     /// <summary>Waits for a line of the output that begins so, from the first line on; the output's end fails the test.</summary>
-    public async Task<string> WaitForLineAsync(string beginning)
+    public Task<string> WaitForLineAsync(string beginning) => WaitForAsync($"line '{beginning}'", text =>
     {
-        while (true)
-        {
-            Task next;
-            lock (gate)
-            {
-                string? found = lines.FirstOrDefault(line => line.StartsWith(beginning, StringComparison.Ordinal));
-                if (found is not null) return found;
-                Assert.False(reading.IsCompleted, $"There was no line '{beginning}' in:\n{output}");
-                next = more.Task;
-            }
+        // The last piece may be half a line. The guest ends its lines for a terminal, with CR LF.
+        string[] pieces = text.Split('\n');
+        return pieces[..^1].Select(line => line.TrimEnd('\r')).FirstOrDefault(line => line.StartsWith(beginning, StringComparison.Ordinal));
+    });
 
-            await Task.WhenAny(next, reading).WaitAsync(TestContext.Current.CancellationToken);
-        }
-    }
+    /// <summary>Waits until the command has printed a text; the output's end fails the test.</summary>
+    public Task PrintsAsync(string text) =>
+        WaitForAsync($"'{text}'", all => all.Contains(text, StringComparison.Ordinal) ? text : null);
 
     /// <summary>Ends the process as a power cut does: it gets no chance to do anything.</summary>
     public void Kill() => process.Kill(entireProcessTree: true);
+
+    /// <summary>Sends a signal, such as <c>INT</c>.</summary>
+    public async Task SignalAsync(string name)
+    {
+        using Process kill = Process.Start("/bin/kill", [$"-{name}", $"{process.Id}"]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
 
     public void Dispose()
     {
@@ -81,15 +82,32 @@ internal sealed class SquibProcess : IDisposable
         process.Dispose();
     }
 
-    private async Task ReadAsync()
+    private async Task<string> WaitForAsync(string what, Func<string, string?> find)
     {
-        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        while (true)
         {
+            Task next;
             lock (gate)
             {
-                // The guest ends its lines for a terminal, with CR LF.
-                lines.Add(line.TrimEnd('\r'));
-                output.Append(line).Append('\n');
+                if (find(output.ToString()) is { } found) return found;
+                Assert.False(ended, $"There was no {what} in:\n{output}");
+                next = more.Task;
+            }
+
+            await next.WaitAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    private async Task ReadAsync()
+    {
+        char[] next = new char[4096];
+        while (!ended)
+        {
+            int length = await process.StandardOutput.ReadAsync(next);
+            lock (gate)
+            {
+                output.Append(next, 0, length);
+                ended = length == 0;
                 more.SetResult();
                 more = new(TaskCreationOptions.RunContinuationsAsynchronously);
             }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Squib.Cli.Boot;
 using Squib.Cli.Guest;
 using Squib.Machine;
+using Squib.Virtio.Host;
 using Squib.Virtio.Transport;
 using ArmMachine = Squib.Machine.Machine;
 
@@ -31,23 +32,20 @@ internal sealed class DemoRun
     private readonly TransportOptions transport;
     private readonly HostStreams streams;
     private readonly CachedGuest guest;
-    private readonly string scratch;
-    private readonly string readOnly;
-    private readonly string pmem;
+    private string scratch = "";
+    private string readOnly = "";
+    private string pmem = "";
     private TimeSpan? userSpace;
     private TimeSpan ran;
     private long instructions;
     private volatile ArmMachine? running;
     private volatile int interruption;
 
-    private DemoRun(CachedGuest guest, string work, TransportOptions transport, HostStreams streams)
+    private DemoRun(CachedGuest guest, TransportOptions transport, HostStreams streams)
     {
         this.transport = transport;
         this.guest = guest;
         this.streams = streams;
-        scratch = Path.Combine(work, "scratch.img");
-        readOnly = Path.Combine(work, "readonly.img");
-        pmem = Path.Combine(work, "pmem.img");
     }
 
     /// <summary>Fetches the guest where needed, boots it and judges what it did.</summary>
@@ -61,12 +59,20 @@ internal sealed class DemoRun
     {
         ProgressLine progress = new(streams.Error, streams.ErrorIsTerminal);
         CachedGuest guest = new GuestCache(GuestCache.DefaultFolder, progress).Get(flavour);
+        return new DemoRun(guest, transport, streams).Execute(net);
+    }
+
+    private int Execute(DemoNetKind? net)
+    {
+        // Before the first file is there: whoever is interrupted clears them away.
+        using PosixSignalRegistration interrupt = StopAt(PosixSignal.SIGINT, ExitCode.Interrupted);
+        using PosixSignalRegistration terminate = StopAt(PosixSignal.SIGTERM, ExitCode.Terminated);
         try
         {
             DirectoryInfo work = Directory.CreateTempSubdirectory("squib-demo-");
             try
             {
-                return new DemoRun(guest, work.FullName, transport, streams).Execute(net);
+                return ExecuteIn(work.FullName, net);
             }
             finally
             {
@@ -75,20 +81,20 @@ internal sealed class DemoRun
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException(
-                $"The demo's disks cannot be kept in {Path.GetTempPath()}: {error.Message} Set TMPDIR to a folder with 1 MiB of room.", error);
+            throw new UserErrorException($"The demo's disks cannot be kept in {Path.GetTempPath()}: {error.Message}", error);
         }
     }
 
-    private int Execute(DemoNetKind? net)
+    private int ExecuteIn(string work, DemoNetKind? net)
     {
-        using PosixSignalRegistration interrupt = StopAt(PosixSignal.SIGINT, ExitCode.Interrupted);
-        using PosixSignalRegistration terminate = StopAt(PosixSignal.SIGTERM, ExitCode.Terminated);
+        scratch = Path.Combine(work, "scratch.img");
+        readOnly = Path.Combine(work, "readonly.img");
+        pmem = Path.Combine(work, "pmem.img");
         DemoDisk.CreateEmpty(scratch, ScratchBytes);
         DemoDisk.CreateEmpty(pmem, PmemBytes);
         string sum = DemoDisk.CreateRandom(readOnly, ReadOnlyBytes);
-        ScreenStream screen = new(streams.Output) { Closed = () => Stop(ExitCode.Failed) };
         using DemoNetwork network = DemoNetwork.Open(net);
+        ScreenStream screen = new(streams.Output) { Closed = () => Stop(ExitCode.Failed) };
         (MachineExit exit, LiveChanges live, IReadOnlyList<SelfTestLine> results) = Boot(screen, network);
         IReadOnlyList<SelfTestLine> again = exit == MachineExit.PowerOff && interruption == 0 ? BootAgain(screen) : [];
         if (interruption != 0)
@@ -214,7 +220,7 @@ internal sealed class DemoRun
         using StreamWriter output = new(streams.Output, leaveOpen: true);
         output.WriteLine();
         output.WriteLine();
-        output.Write(DemoTable.Format(rows));
+        output.Write(DemoTable.Format(rows, Columns));
         output.WriteLine();
         bool ok = rows.All(row => row.Ok) && exit == MachineExit.PowerOff;
         string end = exit switch
@@ -225,8 +231,19 @@ internal sealed class DemoRun
             _ => "the guest restarted",
         };
         output.WriteLine($"{rows.Count(row => row.Ok)} of {rows.Count} devices ok; {end}. {Describe()}");
+        if (!ok)
+        {
+            output.Flush();
+            streams.Error.WriteLine("squib: something failed; the guest's own lines above say more. Please report it with all of this output.");
+        }
+
         return ok ? ExitCode.Success : ExitCode.Failed;
     }
+
+    private static int Columns =>
+        int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out int columns)
+            ? columns
+            : TerminalSize.TryGet(out ushort width, out _) ? width : DemoTable.MaxColumns;
 
     private string Describe() => string.Create(CultureInfo.InvariantCulture,
         $"{instructions / 1e6:0} million instructions, {instructions / 1e6 / ran.TotalSeconds:0} million/s; "

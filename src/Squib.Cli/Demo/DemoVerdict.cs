@@ -65,7 +65,7 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results, Transport
     {
         SelfTestLine? result = results.FirstOrDefault(line => line.Device == "boot-timer");
         return result is null
-            ? new("boot-timer", "no result from the guest", [], false)
+            ? new("boot-timer", "no result from the guest; its lines above end where it stopped", [], false)
             : new("boot-timer", result.Detail, [], result.Outcome == "ok");
     }
 
@@ -103,7 +103,7 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results, Transport
     {
         SelfTestLine? result = results.FirstOrDefault(line =>
             line.Device == device && line.Detail.Contains(mark, StringComparison.Ordinal));
-        if (result is null) return new(device, $"{mark}no result from the guest", [], false);
+        if (result is null) return new(device, $"{mark}no result from the guest; its lines above end where it stopped", [], false);
         // Linux' balloon driver never takes INDIRECT_DESC, whoever offers it.
         string[] missing = [.. Expected().Except(result.Features).Where(name => (device, name) != ("balloon", "INDIRECT_DESC"))];
         if (missing.Length > 0)

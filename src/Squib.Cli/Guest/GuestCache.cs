@@ -17,6 +17,10 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
     // What busybox cannot do: speak over sockets of the family AF_VSOCK.
     private const string SocketProgram = "socat";
 
+    // The package lists, the packages and what is unpacked from them. apt-get does not end when its disk is full, so that is
+    // found out before.
+    private const long LeastRoomBytes = 160 << 20;
+
     private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
@@ -44,7 +48,9 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
         {
             Directory.CreateDirectory(folder);
             using FileStream held = TakeLock();
-            if (!guest.IsComplete()) Fetch(flavour, guest);
+            if (guest.IsComplete()) return guest;
+            CheckRoom();
+            Fetch(flavour, guest);
             return guest;
         }
         catch (UserErrorException error)
@@ -57,6 +63,15 @@ internal sealed class GuestCache(string folder, ProgressLine progress)
             progress.Clear();
             throw new UserErrorException($"The guest cannot be kept in {folder}: {error.Message} {ByHand}", error);
         }
+    }
+
+    private void CheckRoom()
+    {
+        long room = new DriveInfo(folder).AvailableFreeSpace;
+        if (room >= LeastRoomBytes) return;
+        throw new UserErrorException(
+            $"{folder} has room for {room >> 20} MiB, and {LeastRoomBytes >> 20} MiB are needed; "
+            + "set XDG_CACHE_HOME to a folder with more.");
     }
 
     private FileStream TakeLock()

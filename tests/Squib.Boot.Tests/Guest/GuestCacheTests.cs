@@ -40,6 +40,33 @@ public sealed class GuestCacheTests : IDisposable
     }
 
     [Fact]
+    public async Task A_cache_that_cannot_be_written_is_named()
+    {
+        string file = folder.Write("file", [1]);
+        Dictionary<string, string> environment = Environment(path: folder.Path);
+        environment["XDG_CACHE_HOME"] = file;
+        using SquibProcess squib = new(environment, "demo");
+        (int exitCode, string output, string error) = await squib.WaitAsync();
+        Assert.Equal(2, exitCode);
+        Assert.Empty(output);
+        string line = Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith($"squib: The guest cannot be kept in {file}", line, StringComparison.Ordinal);
+        Assert.Contains("squib boot --kernel IMAGE", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_disk_without_room_is_told_before_anything_is_fetched()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The small disk is one of Linux'.");
+        string squib = $"{SquibProcess.DotnetHost} {Path.Combine(AppContext.BaseDirectory, "squib.dll")} demo";
+        string script = $"mount -t tmpfs -o size=8m tmpfs {folder.Path} && XDG_CACHE_HOME={folder.Path} {squib}";
+        (int exitCode, string output) = await HostTool.RunAsync("unshare", "--map-root-user", "--mount", "sh", "-c", script);
+        Assert.Equal(2, exitCode);
+        string line = Assert.Single(output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Matches(@"^squib: The guest cannot be fetched: .* has room for [78] MiB, and 160 MiB are needed", line);
+    }
+
+    [Fact]
     public async Task An_interrupt_during_the_download_leaves_nothing_that_looks_like_a_guest()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals.");

@@ -19,11 +19,9 @@ public sealed class LogFloodTests
     private readonly ManualTime time = new();
 
     [Fact]
-    [Trait("Case", "A22")]
     public void Refused_features_are_logged_a_few_times() => Flood(101, new RngDevice(), (driver, _) => Assert.False(Ask(driver)));
 
     [Fact]
-    [Trait("Case", "A22")]
     public void Refused_queues_are_logged_a_few_times()
     {
         Flood(102, new RngDevice(), (driver, repetition) =>
@@ -37,7 +35,6 @@ public sealed class LogFloodTests
     }
 
     [Fact]
-    [Trait("Case", "A22")]
     public void Broken_rings_are_logged_a_few_times_even_if_the_driver_resets_the_device()
     {
         Flood(100, new RngDevice(), (driver, _) =>
@@ -51,7 +48,6 @@ public sealed class LogFloodTests
     }
 
     [Fact]
-    [Trait("Case", "A22")]
     public void A_device_that_fails_again_and_again_is_logged_a_few_times()
     {
         Flood(103, new FailingDevice(), (driver, _) =>
@@ -62,7 +58,6 @@ public sealed class LogFloodTests
     }
 
     [Fact]
-    [Trait("Case", "A22")]
     public async Task Resets_that_wait_for_the_host_are_logged_a_few_times()
     {
         StubbornDevice device = new();
