@@ -29,13 +29,8 @@ switch (args.FirstOrDefault())
         List<string> sockets = VsockBenchmark.Run(quick);
         if (!quick) Report.Write("vsock", sockets);
         return 0;
-    case "ring-one":
-        using (RingRun run = new(args[1] == "packed", 1))
-        {
-            run.Verify(args[2][0] - '0');
-            for (int i = 0; i < 10; i++) Console.WriteLine(run.Measure(args[2][0] - '0', 300));
-        }
-
+    case "ring-serve":
+        RingProcess.Serve(args[1] == "packed", int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture));
         return 0;
     default:
         Console.Error.WriteLine("usage: Squib.Benchmarks ring|boot|register|block|net|vsock [--quick]");

@@ -5,11 +5,9 @@ namespace Squib.Benchmarks.Ring;
 /// <summary>The driver of a packed ring with the same chains; a buffer id is the head that the split ring would use.</summary>
 internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(memory)
 {
-    private const ushort Available = 1 << 7;
-    private const ushort Used = 1 << 15;
+    private const uint Available = 1 << 7;
+    private const uint Used = 1 << 15;
 
-    private readonly ulong[] buffers = new ulong[Entries];
-    private readonly byte[] slots = new byte[Entries];
     private uint slot;
     private uint usedSlot;
     private bool wrap = true;
@@ -25,47 +23,30 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal override void Submit(int workload, int batch)
     {
+        // Locals, not fields: a store through a pointer makes the compiler load fields again.
+        Descriptor* table = (Descriptor*)Ram;
         uint n = Chains;
+        uint at = slot;
+        uint phase = wrap ? Available : Used;
         for (int i = 0; i < batch; i++, n++)
         {
-            ulong b;
-            uint k;
             switch (workload)
             {
-                case 1:
-                    k = n & 255;
-                    Single(BuffersAt + (64 * k), 64, k, 0);
-                    break;
-                case 2:
-                    k = n & 63;
-                    b = BuffersAt + (8192ul * k);
-                    WriteHeader(b, n);
-                    Three(b, 3 * k);
-                    break;
-                case 3:
-                    k = n & 63;
-                    b = BuffersAt + (8192ul * k);
-                    Descriptor* t = (Descriptor*)(Ram + 0x4000 + (64 * k));
-                    t[0] = new() { Address = b, Length = 16 };
-                    t[1] = new() { Address = b + 4096, Length = 4096, Flags = Write };
-                    t[2] = new() { Address = b + 16, Length = 1, Flags = Write };
-                    WriteHeader(b, n);
-                    Single(RingMemory.Start + 0x4000 + (64 * k), 48, k, Indirect);
-                    buffers[k] = b;
-                    break;
-                case 4:
-                    k = n & 127;
-                    b = BuffersAt + (2048ul * k);
-                    WriteFrame(b, n);
-                    Two(b, 2 * k);
-                    break;
-                default:
-                    k = n & 255;
-                    Single(BuffersAt + (2048ul * k), 1526, k, Write);
-                    break;
+                case 1: Submit1(table, n, at, phase); break;
+                case 2: Submit2(table, n, at, phase); break;
+                case 3: Submit3(table, n, at, phase); break;
+                case 4: Submit4(table, n, at, phase); break;
+                default: Submit5(table, n, at, phase); break;
             }
+
+            at += SlotsOf(workload);
+            if (at < Entries) continue;
+            at -= Entries;
+            phase ^= Available | Used;
         }
 
+        slot = at;
+        wrap = phase == Available;
         if (workload == 5)
         {
             ushort* suppression = (ushort*)(Ram + 0x1000);
@@ -83,85 +64,97 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         ulong sum = Sum;
         int count = 0;
         uint at = usedSlot;
-        bool phase = usedWrap;
+        uint slots = SlotsOf(workload);
+        uint phase = usedWrap ? Available | Used : 0;
         while (true)
         {
-            ushort flags = Volatile.Read(ref table[at].Flags);
-            if (((flags & Available) != 0) != phase || ((flags & Used) != 0) != phase) break;
+            uint flags = Volatile.Read(ref table[at].Flags);
+            if ((flags & (Available | Used)) != phase) break;
             uint id = table[at].Id;
             uint length = (flags & Write) != 0 ? table[at].Length : 0;
             sum += id + length;
-            if (workload is 2 or 3) sum += At(buffers[id])[16];
-            else if (workload == 5) sum += *(ulong*)(At(buffers[id]) + 12);
-            at += slots[id];
+            if (workload == 2) sum += At(BuffersAt + (8192ul * (id / 3)))[16];
+            else if (workload == 3) sum += At(BuffersAt + (8192ul * id))[16];
+            else if (workload == 5) sum += *(ulong*)(At(BuffersAt + (2048ul * id)) + 12);
+            at += slots;
             if (at >= Entries)
             {
                 at -= Entries;
-                phase = !phase;
+                phase ^= Available | Used;
             }
 
             if (++count == batch) break;
         }
 
         usedSlot = at;
-        usedWrap = phase;
+        usedWrap = phase != 0;
         Sum = sum;
         if (count != batch) throw new InvalidOperationException($"{count} of {batch} chains completed.");
     }
 
-    private void Single(ulong address, uint length, uint id, ushort flags)
-    {
-        buffers[id] = address;
-        slots[id] = 1;
-        Volatile.Write(ref Fill(address, length, id)->Flags, Phase(flags));
-        Advance();
-    }
+    private static uint SlotsOf(int workload) => workload switch { 2 => 3, 4 => 2, _ => 1 };
 
-    private void Two(ulong b, uint id)
-    {
-        slots[id] = 2;
-        Descriptor* head = Fill(b, 12, id);
-        ushort flags = Phase(Next);
-        Advance();
-        Fill(b + 64, 1514, id)->Flags = Phase(0);
-        Advance();
-        Volatile.Write(ref head->Flags, flags);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Submit1(Descriptor* table, uint n, uint at, uint phase) =>
+        Publish(Fill(table, at, BuffersAt + (64 * (n & 255)), 64, n & 255), phase);
 
-    private void Three(ulong b, uint id)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Submit5(Descriptor* table, uint n, uint at, uint phase) =>
+        Publish(Fill(table, at, BuffersAt + (2048ul * (n & 255)), 1526, n & 255), phase | Write);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Submit2(Descriptor* table, uint n, uint at, uint phase)
     {
-        buffers[id] = b;
-        slots[id] = 3;
-        Descriptor* head = Fill(b, 16, id);
-        ushort flags = Phase(Next);
-        Advance();
-        Fill(b + 4096, 4096, id)->Flags = Phase(Next | Write);
-        Advance();
-        Fill(b + 16, 1, id)->Flags = Phase(Write);
-        Advance();
-        Volatile.Write(ref head->Flags, flags);
+        uint k = n & 63;
+        ulong b = BuffersAt + (8192ul * k);
+        WriteHeader(b, n);
+        Descriptor* head = Fill(table, at, b, 16, 3 * k);
+        Descriptor* data = Fill(table, Follow(at, 1), b + 4096, 4096, 3 * k);
+        data->Flags = (ushort)(PhaseAt(at + 1, phase) | Next | Write);
+        Descriptor* status = Fill(table, Follow(at, 2), b + 16, 1, 3 * k);
+        status->Flags = (ushort)(PhaseAt(at + 2, phase) | Write);
+        Publish(head, phase | Next);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Descriptor* Fill(ulong address, uint length, uint id)
+    private void Submit3(Descriptor* table, uint n, uint at, uint phase)
     {
-        Descriptor* d = (Descriptor*)Ram + slot;
+        uint k = n & 63;
+        ulong b = BuffersAt + (8192ul * k);
+        Descriptor* t = (Descriptor*)(Ram + 0x4000 + (64 * k));
+        t[0] = new() { Address = b, Length = 16 };
+        t[1] = new() { Address = b + 4096, Length = 4096, Flags = Write };
+        t[2] = new() { Address = b + 16, Length = 1, Flags = Write };
+        WriteHeader(b, n);
+        Publish(Fill(table, at, RingMemory.Start + 0x4000 + (64 * k), 48, k), phase | Indirect);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Submit4(Descriptor* table, uint n, uint at, uint phase)
+    {
+        uint k = n & 127;
+        ulong b = BuffersAt + (2048ul * k);
+        WriteFrame(b, n);
+        Descriptor* head = Fill(table, at, b, 12, 2 * k);
+        Fill(table, Follow(at, 1), b + 64, 1514, 2 * k)->Flags = (ushort)PhaseAt(at + 1, phase);
+        Publish(head, phase | Next);
+    }
+
+    private static uint Follow(uint at, uint steps) => at + steps < Entries ? at + steps : at + steps - Entries;
+
+    private static uint PhaseAt(uint at, uint phase) => at < Entries ? phase : phase ^ (Available | Used);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Descriptor* Fill(Descriptor* table, uint at, ulong address, uint length, uint id)
+    {
+        Descriptor* d = table + at;
         d->Address = address;
         d->Length = length;
         d->Id = (ushort)id;
         return d;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ushort Phase(int flags) => (ushort)(flags | (wrap ? Available : Used));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Advance()
-    {
-        if (++slot < Entries) return;
-        slot = 0;
-        wrap = !wrap;
-    }
+    private static void Publish(Descriptor* head, uint flags) => Volatile.Write(ref head->Flags, (ushort)flags);
 
     private struct Descriptor
     {

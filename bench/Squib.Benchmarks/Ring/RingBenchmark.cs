@@ -7,34 +7,29 @@ internal static class RingBenchmark
 {
     internal static List<string> Run(bool quick)
     {
-        int rounds = quick ? 5 : 11;
-        double milliseconds = quick ? 60 : 200;
-        using LimitProcess? limit = LimitProcess.TryStart();
-        (string Name, RingRun Run)[] variants =
+        int rounds = quick ? 9 : 25;
+        double milliseconds = quick ? 40 : 100;
+        using RingProcess? limit = RingProcess.TryStartLimit();
+        (string Name, RingProcess Process)[] variants =
         [
-            ("split", new(packed: false, regions: 1)),
-            ("packed", new(packed: true, regions: 1)),
-            ("split/4 regions", new(packed: false, regions: 4)),
-            ("packed/4 regions", new(packed: true, regions: 4)),
+            ("split", RingProcess.StartVariant(packed: false, regions: 1)),
+            ("packed", RingProcess.StartVariant(packed: true, regions: 1)),
+            ("split/4 regions", RingProcess.StartVariant(packed: false, regions: 4)),
+            ("packed/4 regions", RingProcess.StartVariant(packed: true, regions: 4)),
         ];
         List<string> lines = [];
         for (int workload = 1; workload <= 5; workload++)
         {
-            foreach ((_, RingRun run) in variants)
-            {
-                run.Verify(workload);
-                // Long enough for the JIT to have replaced its first, slow code.
-                for (int i = 0; i < 4; i++) run.Measure(workload, 100);
-            }
-
             double[][] ours = [.. variants.Select(_ => new double[rounds])];
             double[] theirs = new double[rounds];
-            double[] bytes = new double[variants.Length];
-            for (int round = 0; round < rounds; round++)
+            string[] bytes = new string[variants.Length];
+            // The first round verifies and warms up.
+            for (int round = -1; round < rounds; round++)
             {
-                theirs[round] = limit?.Measure(workload, milliseconds) ?? double.NaN;
+                int slot = Math.Max(round, 0);
+                theirs[slot] = limit?.Measure(workload, milliseconds).Nanoseconds ?? double.NaN;
                 for (int v = 0; v < variants.Length; v++)
-                    (ours[v][round], bytes[v]) = variants[v].Run.Measure(workload, milliseconds);
+                    (ours[v][slot], bytes[v]) = variants[v].Process.Measure(workload, milliseconds);
             }
 
             for (int v = 0; v < variants.Length; v++)
@@ -43,13 +38,13 @@ internal static class RingBenchmark
                 double bound = Median(theirs);
                 string line = string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{variants[v].Name} W{workload} ours {mine:F1} ns limit {bound:F1} ns ratio {mine / bound:F2} alloc {bytes[v]:F0} B");
+                    $"{variants[v].Name} W{workload} ours {mine:F1} ns limit {bound:F1} ns ratio {mine / bound:F2} alloc {bytes[v]} B");
                 Console.WriteLine(line);
                 lines.Add(line);
             }
         }
 
-        foreach ((_, RingRun run) in variants) run.Dispose();
+        foreach ((_, RingProcess process) in variants) process.Dispose();
         return lines;
     }
 

@@ -41,31 +41,6 @@ internal sealed class RingRun : IGic, IDisposable
         ((IDisposable)memory).Dispose();
     }
 
-    /// <summary>The driver alone: the device is a single addition to used.idx (split ring only).</summary>
-    internal unsafe double MeasureDriver(int workload, double milliseconds)
-    {
-        Restart();
-        int batch = RingDriver.BatchOf(workload);
-        ushort* index = (ushort*)(memory.Pointer + 0x2002);
-        double start = ThreadClock.Nanoseconds();
-        double end;
-        long chains = 0;
-        do
-        {
-            for (int i = 0; i < 64; i++)
-            {
-                driver.Submit(workload, batch);
-                Volatile.Write(ref *index, (ushort)(*index + batch));
-                driver.Complete(workload, batch);
-            }
-
-            chains += 64 * batch;
-            end = ThreadClock.Nanoseconds();
-        }
-        while (end - start < milliseconds * 1e6);
-        return (end - start) / chains;
-    }
-
     /// <summary>Runs 1,000 batches from an empty ring and compares the checksum.</summary>
     internal void Verify(int workload)
     {

@@ -58,7 +58,9 @@ internal sealed class DemoVerdict(IReadOnlyList<SelfTestLine> results, Transport
     /// <param name="before">The resident memory of this process while the guest used its memory, in bytes.</param>
     /// <param name="inflated">The same while it was inflated.</param>
     public DemoRow JudgeBalloon(long before, long inflated) => Judge("balloon", "", _ =>
-        (before - inflated >= LeastReturnedBytes, $"squib's resident memory {before >> 20} MiB with that in use, {inflated >> 20} MiB with it in the balloon"));
+    (
+        before - inflated >= LeastReturnedBytes,
+        $"squib's resident memory {before >> 20} MiB with that in use, {inflated >> 20} MiB with it in the balloon"));
 
     /// <summary>The row of the boot timer, which no driver drives: the guest reads its register.</summary>
     public DemoRow JudgeTimer()

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Squib.Virtio.Memory;
@@ -56,6 +57,7 @@ public sealed class GuestRegion
     public Span<byte> Slice(int offset, int length) => At(Start + (uint)offset, length);
 
     /// <summary>The bytes from a guest-physical address on; the caller knows that they lie in the region.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal Span<byte> At(ulong address, int length)
     {
         int from = (int)(address - origin);

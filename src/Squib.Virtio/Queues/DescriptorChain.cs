@@ -27,7 +27,11 @@ public sealed class DescriptorChain
     internal ushort Slots;
 
     /// <summary>What the driver is told (used.len); the status byte counts when no gap lies before it.</summary>
-    internal uint UsedLength => Status == StatusByte.Written && WriteLeft == 0 ? Filled + 1 : Filled;
+    internal uint UsedLength
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Status == StatusByte.Written && WriteLeft == 0 ? Filled + 1 : Filled;
+    }
 
     /// <summary>Whether all that the driver lent for writing has been filled, the status too.</summary>
     internal bool IsFull => WriteLeft == 0 && Status != StatusByte.Reserved;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Squib.Virtio.Queues;
 
 /// <summary>A piece of a buffer that lies in one region of guest memory.</summary>
@@ -20,5 +22,6 @@ public readonly struct GuestSegment
     internal int Region { get; }
 
     /// <summary>What is left of it behind its first bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal GuestSegment From(int bytes) => new(Address + (uint)bytes, Length - bytes, Region);
 }

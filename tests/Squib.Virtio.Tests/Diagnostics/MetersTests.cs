@@ -161,7 +161,6 @@ public sealed class MetersTests
     }
 
     [Fact]
-    [Trait("Case", "A22")]
     public void Nothing_that_a_guest_does_makes_a_new_series()
     {
         BlockDevice device = new(new MemoryBlockBackend(new byte[1 << 20]));
