@@ -53,7 +53,9 @@ internal static partial class BlockBenchmark
         double[] ours = new double[rounds];
         double[] theirs = new double[rounds];
         long allocated = 0;
-        for (int warm = 0; warm < 12; warm++)
+        // Long enough for the JIT to have replaced its first, slow code.
+        double warm = WallNanoseconds() + 1e9;
+        while (WallNanoseconds() < warm)
         {
             for (int i = 0; i < batches; i++) driver.RoundTrip(batch);
             bare(4096);
