@@ -70,7 +70,7 @@ internal static class Program
         }
 
         double seconds = (Environment.CpuUsage.TotalTime - before).TotalSeconds;
-        long executions = runs.Sum(run => run.Executions);
+        long executions = executors.Sum(executor => executor.Executions);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{options.Target}: {executions} executions, {seconds:f1} s of CPU, {executions / seconds:f0} executions per second of CPU"));

@@ -13,6 +13,9 @@ internal sealed class Executor(IFuzzTarget target)
     /// <summary>The input that is running.</summary>
     internal byte[] Input { get; private set; } = [];
 
+    /// <summary>The number of executions so far.</summary>
+    internal long Executions { get; private set; }
+
     /// <summary>How long the current execution has been running; zero between two.</summary>
     internal TimeSpan Elapsed => Volatile.Read(ref startedAt) is var start and not 0 ? TimeProvider.System.GetElapsedTime(start) : TimeSpan.Zero;
 
@@ -21,6 +24,7 @@ internal sealed class Executor(IFuzzTarget target)
     internal Exception? TryRun(byte[] input)
     {
         Input = input;
+        Executions++;
         script.Load(input);
         Behaviour.Begin();
         Volatile.Write(ref startedAt, TimeProvider.System.GetTimestamp());

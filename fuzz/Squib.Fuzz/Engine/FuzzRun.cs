@@ -12,8 +12,6 @@ internal sealed class FuzzRun(Executor executor, int seed, TextWriter output)
     /// <summary>The inputs that showed something new, those loaded included.</summary>
     internal IReadOnlyList<byte[]> Inputs => inputs;
 
-    internal long Executions { get; private set; }
-
     internal byte[]? FailedInput { get; private set; }
 
     internal Exception? Finding { get; private set; }
@@ -79,7 +77,6 @@ internal sealed class FuzzRun(Executor executor, int seed, TextWriter output)
 
     private bool TryInput(byte[] input, bool isFresh)
     {
-        Executions++;
         if (executor.TryRun(input) is { } wrong)
         {
             Type kind = wrong.GetType();
@@ -112,6 +109,6 @@ internal sealed class FuzzRun(Executor executor, int seed, TextWriter output)
 
     private void Report(TimeSpan elapsed) => output.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"{executor.Target.Name}: {Executions} executions in {elapsed.TotalSeconds:f0} s, {Executions / elapsed.TotalSeconds:f0}/s, "
+        $"{executor.Target.Name}: {executor.Executions} executions in {elapsed.TotalSeconds:f0} s, {executor.Executions / elapsed.TotalSeconds:f0}/s, "
         + $"{inputs.Count} inputs show {executor.Behaviour.Known} things"));
 }

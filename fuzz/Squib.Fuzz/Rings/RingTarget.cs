@@ -39,6 +39,7 @@ internal sealed class RingTarget : IFuzzTarget
     private bool exact;
     private bool runs;
     private bool wasBroken;
+    private bool isNewsAnyway;
     private long malformed;
 
     internal RingTarget(bool packed)
@@ -59,6 +60,7 @@ internal sealed class RingTarget : IFuzzTarget
     {
         this.script = script;
         this.behaviour = behaviour;
+        isNewsAnyway = false;
         Begin();
         for (int i = 0; i < MostActions && !script.IsAtEnd; i++) Act();
         if (script.Flag()) ReturnHeld();
@@ -177,11 +179,13 @@ internal sealed class RingTarget : IFuzzTarget
     private void Lie()
     {
         ushort position = (ushort)script.Number();
+        isNewsAnyway = side.IsNews(position);
         Observe(() =>
         {
             driver.WriteRegister(MmioRegister.QueueNotify, (uint)position << 16);
             Notify(side.Position);
         });
+        isNewsAnyway = false;
     }
 
     private ushort Suppression() => script.Flag() ? (ushort)script.Below(4) : (ushort)script.Number();
@@ -316,7 +320,7 @@ internal sealed class RingTarget : IFuzzTarget
         ram.CheckBounds();
     }
 
-    private bool IsNews() => (driver.Features & VirtioFeature.NotificationData) == 0 || side.IsNews(side.Position);
+    private bool IsNews() => isNewsAnyway || (driver.Features & VirtioFeature.NotificationData) == 0 || side.IsNews(side.Position);
 
     private bool? IsInFlight(ushort id)
     {
@@ -487,7 +491,7 @@ internal sealed class RingTarget : IFuzzTarget
         while (true)
         {
             int at = side.InOrder ? 0 : from.FindIndex(chain => chain.Id == id && chain.UsedLength == length);
-            FindingException.ThrowIf(at < 0 || at >= from.Count, $"Chain {id} comes back, which the device does not have.");
+            FindingException.ThrowIf(at < 0 || at >= from.Count, $"Chain {id} comes back with {length} bytes, and the device has {Describe(from)}.");
             ExpectedChain chain = from[at];
             FindingException.ThrowIf(!chain.IsReturned, "A chain comes back that the device has not returned.");
             from.RemoveAt(at);
@@ -507,6 +511,9 @@ internal sealed class RingTarget : IFuzzTarget
 
         side.Consume(chains, slots);
     }
+
+    private string Describe(List<ExpectedChain> chains) => string.Join(
+        ", ", chains.Select(chain => $"{chain.Id} ({chain.Slots} slots, {chain.UsedLength}{(chain.IsReturned ? " returned" : "")})").Prepend($"of {side.Size}"));
 
     private static long Dropped(Virtqueue queue)
     {
