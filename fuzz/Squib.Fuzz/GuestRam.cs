@@ -12,7 +12,7 @@ internal sealed class GuestRam
 {
     internal const ulong Start = 0x8000_0000;
     internal const ulong RomStart = 0x9000_0000;
-    internal const int NextBytes = 4096;
+    internal const int NextBytes = 512;
 
     /// <summary>So large that a chain can have more than 2^32 bytes; it is never written, so the host has none of it.</summary>
     internal const int RomBytes = 64 << 20;
@@ -58,7 +58,19 @@ internal sealed class GuestRam
 
     internal ushort Load16(ulong address) => BinaryPrimitives.ReadUInt16LittleEndian(Main(address, 2));
 
-    internal void Store16(ulong address, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(Main(address, 2), value);
+    /// <summary>Writes as the driver, who may: the copy knows of it.</summary>
+    internal void Store16(ulong address, ushort value)
+    {
+        Span<byte> bytes = Main(address, 2);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
+        bytes.CopyTo(copy.AsSpan(Guard + (int)(address - Start)));
+    }
+
+    /// <summary>Writes as the driver, who may: the copy knows of it.</summary>
+    internal void Write(ulong address, ReadOnlySpan<byte> bytes)
+    {
+        if (Memory.TryWrite(address, bytes)) Allow(address, (ulong)bytes.Length);
+    }
 
     /// <summary>Whether all of a range is memory, and memory that can be written if it shall be.</summary>
     internal bool Holds(ulong address, ulong bytes, bool writable)

@@ -42,7 +42,10 @@ internal sealed class BalloonTarget : IFuzzTarget
             PageBytes = hostPage;
             hasStatistics = options.Statistics;
             device = new([new ReclaimableMemory(GuestRam.Start, this)], options with { Time = time });
-            bench = new(_ => device);
+            bench = new(_ => device)
+            {
+                KindOf = (_, readable) => Math.Min(readable.Length, 20) + (int)device.Hinting * 32 + (failing & 3) * 256,
+            };
         }
 
         public long Length => 0x2_0000;
@@ -123,7 +126,7 @@ internal sealed class BalloonTarget : IFuzzTarget
             script.Paint(pages);
             bench.Post(0, pages, 0);
             bench.Post(0, pages, 0);
-            bench.KickAndStop(0);
+            bench.KickAndRestart(0);
         }
 
         private void SendStatistics(Script script)
@@ -156,6 +159,7 @@ internal sealed class BalloonTarget : IFuzzTarget
         private void ActAsHost(Script script)
         {
             int choice = script.Byte();
+            bench.Step(100 + (choice % 8) + (CanHint ? 8 : 0) + (hasStatistics ? 16 : 0));
             bench.Observe(() =>
             {
                 switch (choice % 8)

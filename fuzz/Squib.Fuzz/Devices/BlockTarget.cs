@@ -39,7 +39,7 @@ internal sealed class BlockTarget : IFuzzTarget
     {
         int which = script.Byte() is var choice && choice < 128 ? 0 : choice % disks.Length;
         behaviour.Saw(which);
-        disks[which].Run(script, behaviour);
+        disks[which].Run(script, behaviour, which);
     }
 
     /// <summary>One device, with its disk.</summary>
@@ -50,22 +50,24 @@ internal sealed class BlockTarget : IFuzzTarget
         private readonly ScriptedDisk disk;
         private readonly ScriptedDisk other;
         private readonly bool scripted;
+        private int which;
 
         internal Disk(BlockOptions options, IBlockBackend? backend = null)
         {
             BlockDevice? made = null;
             ScriptedDisk? first = null;
             scripted = backend is null;
-            bench = new(_ => made = Create(options, backend, out first)) { Returned = OnReturned };
+            bench = new(_ => made = Create(options, backend, out first)) { Returned = OnReturned, KindOf = KindOf };
             device = made!;
             disk = first!;
             disk.Bench = bench;
             other = new(DiskBytes) { Bench = bench };
         }
 
-        internal void Run(Script script, Behaviour behaviour)
+        internal void Run(Script script, Behaviour behaviour, int which)
         {
             disk.Answers = other.Answers = 0;
+            this.which = which;
             device.Resize(DiskBytes);
             bench.Begin(script, behaviour);
             BlockCounters before = device.Counters;
@@ -100,6 +102,9 @@ internal sealed class BlockTarget : IFuzzTarget
             return request;
         }
 
+        private int KindOf(int queue, ReadOnlySpan<byte> readable) =>
+            (readable.Length < 16 ? 99 : Math.Min((int)readable[0], 15)) + (int)((scripted ? disk.Answers & 15 : 0) << 8) + (which << 12);
+
         private static void OnReturned(int queue, UsedBuffer used)
         {
             if (used.Length > 0 && used.Written.Length == used.Segments.Where(s => s.IsWritable).Sum(s => s.Length))
@@ -108,9 +113,14 @@ internal sealed class BlockTarget : IFuzzTarget
 
         private void Act(Script script)
         {
-            switch (script.Below(16))
+            switch (script.Below(17))
             {
                 case 0: bench.ActGenerally(); break;
+                case 16:
+                    byte cache = (byte)script.Below(2);
+                    bench.Observe(() => bench.Driver.WriteConfig(32, cache));
+                    bench.Step(200 + (device.IsWriteBack ? 1 : 0));
+                    break;
                 case 1: disk.Answers = other.Answers = script.Long(); break;
                 case 2: Finish(script); break;
                 case 3: Resize(script); break;
@@ -158,6 +168,7 @@ internal sealed class BlockTarget : IFuzzTarget
             int at = script.Below(from.Pending);
             BlockStatus status = (BlockStatus)(byte)script.Below(3);
             bench.Observe(() => from.Finish(at, status));
+            bench.Step(210 + (int)status);
         }
 
         private void Resize(Script script)
@@ -170,7 +181,9 @@ internal sealed class BlockTarget : IFuzzTarget
             }
 
             // The old disk comes back when its last request is answered, which may be never.
-            bench.Observe(() => _ = device.SwapAsync(choice % 2 == 0 ? disk : other));
+            Task? swapped = null;
+            bench.Observe(() => swapped = device.SwapAsync(choice % 2 == 0 ? disk : other));
+            bench.Step(220 + (swapped!.IsCompletedSuccessfully ? 1 : 0));
         }
 
         private void Note(BlockCounters before, Behaviour behaviour)

@@ -40,7 +40,10 @@ internal sealed class ConsoleTarget : IFuzzTarget
                 MaxPorts = ports, InputBufferBytes = BufferBytes, OutputBufferBytes = BufferBytes, QueueSize = 8, Time = time,
             };
             device = new(stream, options);
-            bench = new(_ => device);
+            bench = new(_ => device)
+            {
+                KindOf = (queue, readable) => queue == 3 && readable.Length == 8 && ports > 1 ? readable[0] % 8 + (readable[4] % 16 * 8) + (readable[6] % 4 * 128) : 0,
+            };
         }
 
         internal void Run(Script script, Behaviour behaviour)
@@ -160,6 +163,7 @@ internal sealed class ConsoleTarget : IFuzzTarget
         private void ActAsHost(Script script)
         {
             int choice = script.Byte();
+            bench.Step(100 + (choice % 8));
             bench.Observe(() =>
             {
                 IReadOnlyList<ConsolePort> now = device.Ports;

@@ -20,7 +20,9 @@ internal sealed class DeviceBench
     private readonly VirtioMmioTransport transport;
     private readonly Dictionary<(int Queue, ushort Id), DriverSegment[]> lent = [];
     private readonly Dictionary<(int Queue, ushort Id), int> slots = [];
+    private readonly Dictionary<(int Queue, ushort Id), int> kinds = [];
     private ulong nextBuffer;
+    private int lastStep;
     private string? violation;
 
     internal DeviceBench(Func<GuestRam, IVirtioDevice> create)
@@ -42,8 +44,19 @@ internal sealed class DeviceBench
     /// <summary>Whether the device may be at work on another thread, so that what it writes and when is not known.</summary>
     internal bool IsElsewhere { get; set; }
 
+    /// <summary>Which kind of request the readable bytes of a buffer are; it is noted together with the answer.</summary>
+    internal KindReader KindOf { get; init; } = (_, _) => 0;
+
     /// <summary>Told of every buffer that came back, before its memory is used again.</summary>
     internal Action<int, UsedBuffer> Returned { get; set; } = (_, _) => { };
+
+    /// <summary>Notes a step, and which one it follows.</summary>
+    internal void Step(int what)
+    {
+        Behaviour.Saw(what);
+        Behaviour.Saw(((long)lastStep << 32) | (uint)what);
+        lastStep = what;
+    }
 
     /// <summary>Negotiates what the script says, and sets queues up.</summary>
     internal void Begin(Script script, Behaviour behaviour)
@@ -51,6 +64,7 @@ internal sealed class DeviceBench
         Script = script;
         Behaviour = behaviour;
         Ram.Clear();
+        lastStep = 0;
         int ring = script.Byte();
         ulong wanted = VirtioFeature.Version1 | VirtioFeature.RingReset
             | ((ring & 1) != 0 ? VirtioFeature.RingPacked : 0)
@@ -112,6 +126,7 @@ internal sealed class DeviceBench
         ushort id = driverQueue.Add(pieces[..count], indirect);
         lent[(queue, id)] = pieces[..count].ToArray();
         slots[(queue, id)] = needed;
+        kinds[(queue, id)] = KindOf(queue, readable) & 0xf_ffff;
         return id;
     }
 
@@ -134,20 +149,23 @@ internal sealed class DeviceBench
     }
 
     /// <summary>
-    /// Notifies the device of so much work that it goes on elsewhere, and takes the queue away from it meanwhile: when the queue is
-    /// disabled the device has come to rest.
+    /// Notifies the device of so much work that it goes on elsewhere, and resets it when the work is done: only after that it is known
+    /// to have come to rest.
     /// </summary>
-    internal void KickAndStop(int queue)
+    internal void KickAndRestart(int queue)
     {
         if (Find(queue) is not { } driverQueue) return;
         driverQueue.Publish();
         driverQueue.Notify();
-        SelectQueue(queue, MmioRegister.QueueReset, 1);
-        bool ended = SpinWait.SpinUntil(() => Driver.ReadRegister(MmioRegister.QueueReady) == 0, TimeSpan.FromSeconds(10));
-        FindingException.ThrowIf(!ended, "The device does not come to rest.");
-        Forget(queue);
-        Driver.SetUpQueue(queue, driverQueue.Size);
-        Observe(() => { });
+        bool ended = SpinWait.SpinUntil(
+            () =>
+            {
+                ReapAll();
+                return driverQueue.InFlight == 0;
+            },
+            TimeSpan.FromSeconds(10));
+        FindingException.ThrowIf(!ended, "The device does not come to an end.");
+        Restart();
     }
 
     /// <summary>Remembers that something is wrong, for those whom a device calls: it keeps exceptions from going further.</summary>
@@ -290,10 +308,11 @@ internal sealed class DeviceBench
             {
                 long room = 0;
                 foreach (DriverSegment segment in used.Segments) room += segment.IsWritable ? segment.Length : 0;
-                FindingException.ThrowIf(used.Length > room, $"{used.Length} bytes are said to be written where there is room for {room}.");
+                FindingException.ThrowIf(used.Length > room, "More bytes are said to be written than there is room for.");
                 Behaviour.SawAbout((ulong)used.Length + ((ulong)queue.Index << 40));
                 // The last byte often is a status; other bytes are anything.
-                if (used.Written.Length > 0) Behaviour.Saw(Math.Min((int)used.Written[^1], 9) + (queue.Index << 8));
+                int status = used.Written.Length > 0 ? Math.Min((int)used.Written[^1], 9) : 10;
+                Step((queue.Index << 24) | (kinds.GetValueOrDefault((queue.Index, used.Id)) << 4) | status);
                 lent.Remove((queue.Index, used.Id));
                 slots.Remove((queue.Index, used.Id));
                 Returned(queue.Index, used);

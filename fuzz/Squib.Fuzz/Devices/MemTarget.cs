@@ -22,7 +22,11 @@ internal sealed class MemTarget : IFuzzTarget, IMemBackend
     internal MemTarget()
     {
         device = new(this, new() { Address = Address, RegionBytes = Blocks * BlockBytes, Node = 0, QueueSize = 32 });
-        bench = new(_ => device) { Returned = OnReturned };
+        bench = new(_ => device)
+        {
+            Returned = OnReturned,
+            KindOf = (_, readable) => (readable.Length < 24 ? 99 : Math.Min((int)readable[0], 8)) + (failing != 0 ? 16 : 0),
+        };
     }
 
     public string Name => "mem";
@@ -84,7 +88,10 @@ internal sealed class MemTarget : IFuzzTarget, IMemBackend
         switch (script.Below(10))
         {
             case 0: bench.ActGenerally(); break;
-            case 1: failing = script.Byte(); break;
+            case 1:
+                failing = script.Byte();
+                bench.Step(100 + (failing & 15));
+                break;
             case 2: bench.Observe(() => device.SetRequested(script.Below(Blocks + 1) * BlockBytes)); break;
             case 3:
                 byte[] request = Request(script.Below(5), 0, script.Word());

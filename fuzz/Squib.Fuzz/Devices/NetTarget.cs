@@ -52,7 +52,7 @@ internal sealed class NetTarget : IFuzzTarget
             wire = new(queues, offloads);
             device = new(wire, options with { Mac = Own, QueueSize = 32 });
             controlQueue = options.ControlQueue ? 2 * options.QueuePairs : -1;
-            bench = new(_ => device) { Returned = OnReturned };
+            bench = new(_ => device) { Returned = OnReturned, KindOf = KindOf };
             wire.Bench = bench;
         }
 
@@ -83,6 +83,14 @@ internal sealed class NetTarget : IFuzzTarget
             bench.Observe(() => wire.Arrive(0, default, frame));
             FindingException.ThrowIf(device.Counters.FramesReceived != received + 1, "A good frame is not received after a reset.");
             bench.Reset();
+        }
+
+        private int KindOf(int queue, ReadOnlySpan<byte> readable)
+        {
+            // A command, or the header of a frame.
+            if (queue == controlQueue || (queue == 2 && readable.Length is > 0 and < 64))
+                return readable.Length < 2 ? 1 : Math.Min((int)readable[0], 7) + (Math.Min((int)readable[1], 7) << 3) + (readable.Length > 2 ? (readable[2] & 1) << 6 : 0);
+            return readable.Length < 12 ? 0 : 256 + (readable[0] & 3) + ((readable[1] & 0x87) << 2);
         }
 
         private static void OnReturned(int queue, UsedBuffer used) =>
@@ -128,7 +136,10 @@ internal sealed class NetTarget : IFuzzTarget
         {
             byte[] frame = Frame(script, out NetHeader header);
             int queue = script.Below(queues);
+            long received = device.Counters.FramesReceived;
             bench.Observe(() => wire.Arrive(queue, header, frame));
+            bool taken = device.Counters.FramesReceived != received;
+            bench.Step(1000 + (taken ? 1 : 0) + (header.Flags & 3) * 2 + (header.GsoType & 7) * 8 + (frame.Length > 0 ? (frame[0] & 1) * 64 : 128));
         }
 
         /// <summary>A frame with more or less sense in it, and what is left to do to it.</summary>
@@ -253,6 +264,7 @@ internal sealed class NetTarget : IFuzzTarget
         private void ActAsHost(Script script)
         {
             int choice = script.Byte();
+            bench.Step(100 + (choice % 6) + (device.IsLinkUp ? 8 : 0));
             bench.Observe(() =>
             {
                 switch (choice % 6)

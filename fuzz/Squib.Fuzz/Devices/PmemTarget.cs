@@ -51,6 +51,7 @@ internal sealed class PmemTarget : IFuzzTarget, IPmemBackend
     {
         int answer = answers & 3;
         answers >>= 2;
+        bench.Step(100 + answer);
         bench.Require(pending is null, "Two flushes are under way.");
         switch (answer)
         {

@@ -18,7 +18,7 @@ internal sealed class RngTarget : IFuzzTarget
     internal RngTarget()
     {
         device = new(new() { Source = Fill, MaxRequestBytes = MostBytes, QueueSize = 32 });
-        bench = new(_ => device) { Returned = OnReturned };
+        bench = new(_ => device) { Returned = OnReturned, KindOf = (_, readable) => readable.Length > 0 ? 1 : failing != 0 ? 2 : 0 };
     }
 
     public string Name => "rng";

@@ -27,7 +27,11 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     internal VsockTarget()
     {
         device = new(new() { BufferBytes = 4096, MaxConnections = 6, MaxPendingResets = 4, QueueSize = 16, Time = time }) { Backend = this };
-        bench = new(_ => device) { Returned = OnReturned };
+        bench = new(_ => device)
+        {
+            Returned = OnReturned,
+            KindOf = (_, readable) => readable.Length < PacketBytes ? 0 : 1 + Math.Min((int)readable[30], 9) + (Math.Min((int)readable[28], 3) << 4) + ((readable[32] & 3) << 6),
+        };
     }
 
     public string Name => "vsock";
@@ -40,7 +44,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     {
         answers = 0;
         bench.Begin(script, behaviour);
-        using VsockListener listener = device.Listen(1000, backlog: 2);
+        using VsockListener listener = device.Listen(1000, script.Flag() ? VsockSocketType.SeqPacket : VsockSocketType.Stream, backlog: 2);
         VsockCounters before = device.Counters;
         for (int i = 0; i < MostActions && !script.IsAtEnd; i++) Act(script, listener);
         Note(before, behaviour);
@@ -52,6 +56,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     {
         int answer = answers & 3;
         answers >>= 2;
+        bench.Step(50 + answer);
         switch (answer)
         {
             case 0: streams.Add(request.Accept()); break;
@@ -141,7 +146,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         bool back = (choice & 0x40) != 0;
         uint guestPort = back ? lastGuestPort : 1 + (uint)script.Below(4);
         uint hostPort = back ? lastHostPort : script.Below(3) == 0 ? 1000u : 2000;
-        ushort type = script.Below(4) == 0 ? (ushort)script.Below(4) : (ushort)1;
+        ushort type = script.Byte() switch { < 128 => 1, < 240 => 2, var wrong => wrong };
         byte[] payload = operation == 5 ? new byte[script.Byte() is var bytes && bytes < 200 ? bytes : bytes * 8] : [];
         uint flags = script.Below(3) != 0 ? (uint)script.Below(4) : (uint)script.Number();
         uint credit = script.Byte() is var room && room < 192 ? 4096u * (1 + ((uint)room % 16)) : (uint)script.Number();
@@ -185,6 +190,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         int choice = script.Byte();
         VsockStream? stream = streams.Count > 0 ? streams[script.Below(streams.Count)] : null;
         bool known = streams.Count < MostStreams;
+        bench.Step(100 + (choice % 12) + (stream is null ? 16 : 0) + (stream?.Type == VsockSocketType.SeqPacket ? 32 : 0));
         bench.Observe(() =>
         {
             switch (choice % 12)
@@ -202,7 +208,8 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
                 case 5 or 6 when stream is not null: Try(() => stream.ReadAsync(buffer.AsMemory(0, choice * 4)).AsTask()); break;
                 case 7 or 8 when stream is not null: Try(() => stream.WriteAsync(buffer.AsMemory(0, choice * 4)).AsTask()); break;
                 case 9 when stream is not null: Try(() => stream.SendAsync(buffer.AsMemory(0, choice), choice < 128, choice % 3 == 0).AsTask()); break;
-                case 10 when stream is not null: stream.CompleteWrites(); break;
+                case 10 when stream is not null && choice < 128: stream.CompleteWrites(); break;
+                case 10 when stream is not null: Try(() => stream.ReceiveAsync(buffer.AsMemory(0, choice * 2)).AsTask()); break;
                 case 11 when stream is not null:
                     stream.Dispose();
                     streams.Remove(stream);
@@ -232,14 +239,18 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     }
 
     /// <summary>Begins something that may fail or last.</summary>
-    private static void Try(Func<Task> operation)
+    private void Try(Func<Task> operation)
     {
         try
         {
-            _ = operation();
+            Task begun = operation();
+            int count = begun is Task<int> { IsCompletedSuccessfully: true } read ? Math.Min(2, read.Result) : 3;
+            bench.Step(300 + (int)begun.Status + (count * 16));
         }
         catch (InvalidOperationException)
         {
+            bench.Step(299);
+
             // Two reads at once, or a write after the last one: the host's own mistake.
         }
     }
@@ -250,7 +261,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         // What the device says last is what a guest would answer.
         lastHostPort = BinaryPrimitives.ReadUInt32LittleEndian(used.Written.AsSpan(16));
         lastGuestPort = BinaryPrimitives.ReadUInt32LittleEndian(used.Written.AsSpan(20));
-        bench.Behaviour.Saw(used.Written[30] + (used.Written[28] << 8) + (used.Written[32] << 16));
+        bench.Step(0x100_0000 + used.Written[30] + (used.Written[28] << 8) + (used.Written[32] << 16));
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(used.Written.AsSpan(24));
         FindingException.ThrowIf(length != used.Length - PacketBytes, "A packet to the guest has another length than it says.");
     }

@@ -33,8 +33,7 @@ internal sealed class Executor(IFuzzTarget target)
             long before = GC.GetAllocatedBytesForCurrentThread();
             target.Run(script, Behaviour);
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            FindingException.ThrowIf(allocated > target.MaxAllocatedBytes, $"{allocated} bytes were allocated.");
-            return null;
+            return allocated > target.MaxAllocatedBytes ? new FindingException($"{allocated} bytes were allocated.") : null;
         }
         catch (Exception wrong)
         {

@@ -5,7 +5,6 @@ internal sealed class PackedSide(GuestRam ram) : RingSide(ram)
 {
     private readonly List<(ulong At, ushort Flags)> heads = [];
     private int posted;
-    private int free;
     private int taken;
     private int used;
     private int usedMark;
@@ -34,6 +33,8 @@ internal sealed class PackedSide(GuestRam ram) : RingSide(ram)
             IsBroken |= full == true || ends == false;
             IsUncertain |= !IsBroken && (full is null || ends is null);
             if (IsBroken || IsUncertain) return;
+            // Slots that are available one lap too early are written over while they are read.
+            IsUncertain |= taken + chain.Slots > used + Size;
             bool? again = isInFlight(chain.Id);
             IsBroken |= again == true;
             IsUncertain |= again is null;
@@ -68,7 +69,6 @@ internal sealed class PackedSide(GuestRam ram) : RingSide(ram)
 
     internal override void Free(ExpectedChain chain)
     {
-        free += chain.Slots;
         // Chains that were written into the ring by hand moved the device further than the driver knows.
         if (posted < taken && heads.Count == 0) posted = taken;
     }
@@ -99,14 +99,12 @@ internal sealed class PackedSide(GuestRam ram) : RingSide(ram)
     {
         heads.Clear();
         posted = taken = used = usedMark = 0;
-        free = Size;
         nextId = 0;
     }
 
     private protected override bool TryPlace(ReadOnlySpan<Piece> pieces, ushort flags)
     {
-        if (pieces.Length > free) return false;
-        free -= pieces.Length;
+        if (pieces.Length > Size - (Math.Max(posted, taken) - used)) return false;
         ushort id = nextId++;
         for (int i = 0; i < pieces.Length; i++, posted++)
         {

@@ -11,9 +11,9 @@ internal abstract class RingSide(GuestRam ram)
     internal const int MaxSize = 64;
     internal const ulong Table = GuestRam.Start;
     internal const ulong DriverArea = GuestRam.Start + 0x400;
-    internal const ulong DeviceArea = GuestRam.Start + 0x800;
-    internal const ulong Tables = GuestRam.Start + 0x1000;
-    internal const ulong TablesEnd = GuestRam.Start + 0x2000;
+    internal const ulong DeviceArea = GuestRam.Start + 0x500;
+    internal const ulong Tables = GuestRam.Start + 0x800;
+    internal const ulong TablesEnd = GuestRam.Start + 0x1000;
 
     /// <summary>Linux makes indirect tables of up to this many entries, whatever the size of the queue.</summary>
     private const int MostIndirect = 1024;
@@ -46,23 +46,48 @@ internal abstract class RingSide(GuestRam ram)
         HasIndirect = hasIndirect;
         HasEvents = hasEvents;
         InOrder = inOrder;
-        IsBroken = IsUncertain = false;
+        IsBroken = IsUncertain = HasTableAtEnd = false;
         nextTable = Tables;
-        ram.Main(Table, 0x1000).Clear();
+        ram.Main(Table, 0x800).Clear();
         Clear();
     }
 
+    /// <summary>Whether a table lies across the end of the first region, where buffers may lie, too.</summary>
+    internal bool HasTableAtEnd { get; private set; }
+
     /// <summary>Puts a chain into the ring if there is room.</summary>
-    internal bool TryPost(ReadOnlySpan<Piece> pieces, bool indirect)
+    internal bool TryPost(ReadOnlySpan<Piece> pieces) => TryPlace(pieces, 0);
+
+    /// <summary>Puts a table with a chain into the ring if there is room.</summary>
+    /// <param name="pieces">What stands in the table.</param>
+    /// <param name="oddity">What is wrong with the table, or where it lies; none for most numbers.</param>
+    /// <param name="number">A number that an oddity needs.</param>
+    internal bool TryPostTable(ReadOnlySpan<Piece> pieces, int oddity, ulong number)
     {
-        if (!indirect) return TryPlace(pieces, 0);
         uint bytes = (uint)(16 * pieces.Length);
         if (nextTable + bytes > TablesEnd) nextTable = Tables;
         ulong table = nextTable;
-        nextTable += bytes;
+        if (oddity == 1)
+        {
+            table = ram.Next - 24;
+            HasTableAtEnd = true;
+        }
+        else
+        {
+            nextTable += bytes;
+        }
+
         for (int i = 0; i < pieces.Length; i++) WriteEntry(table + (ulong)(16 * i), pieces[i], i, i + 1 == pieces.Length);
-        Piece refers = new(table, bytes, IsWritable: false);
-        return TryPlace(MemoryMarshal.CreateReadOnlySpan(ref refers, 1), Flags.Indirect);
+        (ulong Address, uint Length) told = oddity switch
+        {
+            2 => (table, bytes - 1),
+            3 => (table, (uint)number),
+            4 => (number, bytes),
+            5 => (ram.End - 16, bytes + 16),
+            _ => (table, bytes),
+        };
+        Span<Piece> refers = [new(told.Address, told.Length, IsWritable: (number & 1) != 0)];
+        return TryPlace(refers, Flags.Indirect);
     }
 
     /// <summary>Lets the device see what was posted.</summary>
@@ -131,6 +156,9 @@ internal abstract class RingSide(GuestRam ram)
         uint count = bytes / 16;
         if (!HasIndirect || bytes == 0 || bytes % 16 != 0 || count > Math.Max(Size, MostIndirect)) return false;
         if (!ram.Holds(table, bytes, writable: false)) return false;
+        bool isAtEnd = HasTableAtEnd && table == ram.Next - 24;
+        // A table in the ring or among buffers changes while it is read.
+        IsUncertain |= table < ram.End && (table < Tables || table + bytes > TablesEnd) && !isAtEnd;
         int at = 0;
         Span<byte> entry = stackalloc byte[16];
         for (int steps = 0; steps < count; steps++)
@@ -152,11 +180,12 @@ internal abstract class RingSide(GuestRam ram)
 
     private protected void WriteSlot(ulong at, Piece piece, ushort word12, ushort word14)
     {
-        Span<byte> bytes = ram.Main(at, 16);
+        Span<byte> bytes = stackalloc byte[16];
         MemoryMarshal.Write(bytes, piece.Address);
         MemoryMarshal.Write(bytes[8..], piece.Length);
         MemoryMarshal.Write(bytes[12..], word12);
         MemoryMarshal.Write(bytes[14..], word14);
+        ram.Write(at, bytes);
     }
 
     private static (Piece Piece, ushort Word12, ushort Word14) Read(ReadOnlySpan<byte> bytes) => (

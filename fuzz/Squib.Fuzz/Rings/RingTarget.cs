@@ -13,13 +13,13 @@ namespace Squib.Fuzz.Rings;
 /// </summary>
 internal sealed class RingTarget : IFuzzTarget
 {
-    private const int RamBytes = 0x4000;
+    private const int RamBytes = 0x2000;
     private const int MostPieces = 8;
-    private const ulong ReadZone = GuestRam.Start + 0x2000;
-    private const ulong WriteZone = GuestRam.Start + 0x3000;
-    private const int MostActions = 96;
+    private const ulong ReadZone = GuestRam.Start + 0x1000;
+    private const ulong WriteZone = GuestRam.Start + 0x1800;
+    private const int MostActions = 64;
 
-    private static readonly byte[] Pattern = [.. Enumerable.Range(0, 0x1000).Select(i => (byte)(i * 167 >> 3))];
+    private static readonly byte[] Pattern = [.. Enumerable.Range(0, 0x800).Select(i => (byte)(i * 167 >> 3))];
 
     private readonly GuestRam ram = new(RamBytes);
     private readonly RingDevice device = new();
@@ -56,6 +56,8 @@ internal sealed class RingTarget : IFuzzTarget
 
     public string Purpose => "chains of any shape and fields written by hand, against a model of the ring";
 
+    public int MaxInputBytes => 256;
+
     public void Run(Script script, Behaviour behaviour)
     {
         this.script = script;
@@ -84,7 +86,7 @@ internal sealed class RingTarget : IFuzzTarget
         int size = Size();
         if ((choice & 64) != 0) SetUpBadly();
         SetUp(size);
-        if ((choice & 128) == 0) Observe(Start);
+        if ((choice & 128) == 0) Observe(Start, starts: true);
     }
 
     private int Size() => format != 0 ? 1 + script.Below(RingSide.MaxSize) : 1 << script.Below(7);
@@ -110,6 +112,7 @@ internal sealed class RingTarget : IFuzzTarget
             (features & VirtioFeature.IndirectDescriptors) != 0,
             (features & VirtioFeature.EventIndex) != 0,
             (features & VirtioFeature.InOrder) != 0);
+        ram.Remember();
         WriteQueue((uint)size, RingSide.Table, RingSide.DriverArea, RingSide.DeviceArea);
         FindingException.ThrowIf(driver.ReadRegister(MmioRegister.QueueReady) != 1, "A good queue was not enabled.");
     }
@@ -169,7 +172,7 @@ internal sealed class RingTarget : IFuzzTarget
             case 13: ram.Store16(RingSide.DriverArea + (ulong)(format != 0 ? 2 : 4 + (2 * side.Size)), Suppression()); break;
             case 14: StopQueue(); break;
             default:
-                if (!runs) Observe(Start);
+                if (!runs) Observe(Start, starts: true);
                 else Lie();
                 break;
         }
@@ -211,7 +214,9 @@ internal sealed class RingTarget : IFuzzTarget
             for (int i = 1; i < count; i++) pieces[i] = pieces[0];
         }
 
-        behaviour.Saw(side.TryPost(pieces[..count], indirect) ? count : 0);
+        int oddity = indirect ? script.Byte() % 32 : 0;
+        bool posted = indirect ? side.TryPostTable(pieces[..count], oddity, oddity < 6 ? script.Number() : 0) : side.TryPost(pieces[..count]);
+        behaviour.Saw(posted ? count + (Math.Min(oddity, 6) << 8) : 0);
     }
 
     private Piece NextPiece(bool writable)
@@ -229,11 +234,11 @@ internal sealed class RingTarget : IFuzzTarget
         };
         ulong address = (choice & 15) switch
         {
-            < 9 => zone + (ulong)(script.Byte() * 12),
+            < 9 => zone + (ulong)(script.Byte() * 6),
             9 => ram.Next - 8,
             10 or 11 => ram.Next + (ulong)script.Byte(),
             12 => GuestRam.RomStart,
-            13 => GuestRam.Start + (script.Number() & 0x1fff),
+            13 => GuestRam.Start + (script.Number() & 0xfff),
             14 => ram.End - (length % 64),
             _ => script.Number(),
         };
@@ -292,17 +297,17 @@ internal sealed class RingTarget : IFuzzTarget
     }
 
     /// <summary>Does something and compares what comes of it with what the model says.</summary>
-    private void Observe(Action action, Action? modelled = null)
+    private void Observe(Action action, Action? modelled = null, bool starts = false)
     {
         exact &= !side.LooksUsed();
-        bool live = runs || action == Start;
+        bool live = runs || starts;
         bool broken = side.IsBroken;
         int ordinal = 0;
         taken.Clear();
         device.Taken.Clear();
         side.MarkUsed();
         if (exact) modelled?.Invoke();
-        bool looks = live && !broken && (modelled is not null || action == Start || IsNews());
+        bool looks = live && !broken && (modelled is not null || starts || IsNews());
         if (exact && looks)
         {
             int lent = 0;
@@ -312,7 +317,6 @@ internal sealed class RingTarget : IFuzzTarget
         }
 
         foreach (ExpectedChain chain in taken) exact &= !TouchesRing(chain);
-        ram.Remember();
         driver.WriteRegister(MmioRegister.InterruptAck, 1);
         action();
         log.Check();
@@ -369,11 +373,13 @@ internal sealed class RingTarget : IFuzzTarget
         held.RemoveAt(at);
     }
 
-    private static bool TouchesRing(ExpectedChain chain)
+    private bool TouchesRing(ExpectedChain chain)
     {
+        if (chain.IsMalformed) return false;
+        ulong end = side.HasTableAtEnd ? ram.Next - 32 : ulong.MaxValue;
         foreach (Piece piece in chain.Pieces)
         {
-            if (!chain.IsMalformed && piece.IsWritable && piece.Address < WriteZone && piece.Length > 0) return true;
+            if (piece.IsWritable && piece.Length > 0 && (piece.Address < WriteZone || piece.Address + piece.Length > end)) return true;
         }
 
         return false;
@@ -490,8 +496,9 @@ internal sealed class RingTarget : IFuzzTarget
         int slots = 0;
         while (true)
         {
-            int at = side.InOrder ? 0 : from.FindIndex(chain => chain.Id == id && chain.UsedLength == length);
-            FindingException.ThrowIf(at < 0 || at >= from.Count, $"Chain {id} comes back with {length} bytes, and the device has {Describe(from)}.");
+            int at = side.InOrder ? 0 : Find(from, id, length);
+            if (at < 0 || at >= from.Count)
+                throw new FindingException($"Chain {id} comes back with {length} bytes, and the device has {Describe(from)}.");
             ExpectedChain chain = from[at];
             FindingException.ThrowIf(!chain.IsReturned, "A chain comes back that the device has not returned.");
             from.RemoveAt(at);
@@ -510,6 +517,16 @@ internal sealed class RingTarget : IFuzzTarget
         }
 
         side.Consume(chains, slots);
+    }
+
+    private static int Find(List<ExpectedChain> chains, uint id, uint length)
+    {
+        for (int i = 0; i < chains.Count; i++)
+        {
+            if (chains[i].Id == id && chains[i].UsedLength == length) return i;
+        }
+
+        return -1;
     }
 
     private string Describe(List<ExpectedChain> chains) => string.Join(
@@ -557,7 +574,7 @@ internal sealed class RingTarget : IFuzzTarget
         SetUp(4);
         Start();
         Span<Piece> pieces = [new(ReadZone, 24, IsWritable: false), new(WriteZone, 40, IsWritable: true)];
-        FindingException.ThrowIf(!side.TryPost(pieces, indirect: false), "There is no room in an empty ring.");
+        FindingException.ThrowIf(!side.TryPost(pieces), "There is no room in an empty ring.");
         side.Publish();
         Observe(() => Notify(0));
         FindingException.ThrowIf(taken.Count != 1 || !exact, "A good request is not served after a reset.");
