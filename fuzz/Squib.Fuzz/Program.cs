@@ -12,6 +12,7 @@ internal static class Program
         squib-fuzz list                                                        the targets
         squib-fuzz replay TARGET [FILE...]                                     run inputs, by default the corpus
         squib-fuzz minimise TARGET [--corpus DIR]                              leave out of the corpus what shows nothing of its own
+        squib-fuzz coverage FILE                                               the table of a Cobertura file from the coverage collector
         """;
 
     /// <summary>No execution takes a thousandth of this.</summary>
@@ -30,6 +31,12 @@ internal static class Program
         {
             string folder = Options.TryRead(arguments[1..])?.Corpus ?? Corpus.Find(which);
             Corpus.Save(folder, FuzzRun.Minimise(large, Corpus.Load(folder)));
+            return 0;
+        }
+
+        if (arguments is ["coverage", var report])
+        {
+            CoverageReport.Write(report, Console.Out);
             return 0;
         }
 

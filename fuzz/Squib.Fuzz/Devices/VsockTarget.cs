@@ -20,13 +20,14 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     private readonly List<VsockRequest> requests = [];
     private readonly List<(Task<VsockStream> Task, CancellationTokenSource End)> asked = [];
     private readonly byte[] buffer = new byte[1024];
+    private CancellationTokenSource operationsEnd = new();
     private int answers;
     private uint lastHostPort;
     private uint lastGuestPort;
 
     internal VsockTarget()
     {
-        device = new(new() { BufferBytes = 4096, MaxConnections = 6, MaxPendingResets = 4, QueueSize = 16, Time = time }) { Backend = this };
+        device = new(new() { BufferBytes = 4096, MaxConnections = 6, MaxPendingResets = 4, QueueSize = 32, Time = time }) { Backend = this };
         bench = new(_ => device)
         {
             Returned = OnReturned,
@@ -120,7 +121,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     private void Lend(Script script)
     {
         int size = script.Byte() switch { < 24 and var few => few + 30, < 128 and var some => some * 4, _ => 1024 };
-        Lend(0, 1 + script.Below(6), size, script.Byte());
+        Lend(0, 1 + script.Below(24), size, script.Byte());
     }
 
     private void Lend(int queue, int count, int size, int layout)
@@ -147,7 +148,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         uint guestPort = back ? lastGuestPort : 1 + (uint)script.Below(4);
         uint hostPort = back ? lastHostPort : script.Below(3) == 0 ? 1000u : 2000;
         ushort type = script.Byte() switch { < 128 => 1, < 240 => 2, var wrong => wrong };
-        byte[] payload = operation == 5 ? new byte[script.Byte() is var bytes && bytes < 200 ? bytes : bytes * 8] : [];
+        byte[] payload = operation == 5 ? new byte[script.Byte() switch { < 40 => 0, < 200 and var few => few, var many => many * 8 }] : [];
         uint flags = script.Below(3) != 0 ? (uint)script.Below(4) : (uint)script.Number();
         uint credit = script.Byte() is var room && room < 192 ? 4096u * (1 + ((uint)room % 16)) : (uint)script.Number();
         uint forwarded = script.Byte() is var progress && progress < 192 ? 0 : progress < 240 ? (uint)(progress * 4) : (uint)script.Number();
@@ -204,12 +205,17 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
                     break;
                 case 2: time.Advance(TimeSpan.FromMilliseconds(choice * 16)); break;
                 case 3 when choice > 160: device.ResetTransport(choice > 200 ? 4u : null); break;
-                case 4: TakeAnswered(); break;
-                case 5 or 6 when stream is not null: Try(() => stream.ReadAsync(buffer.AsMemory(0, choice * 4)).AsTask()); break;
-                case 7 or 8 when stream is not null: Try(() => stream.WriteAsync(buffer.AsMemory(0, choice * 4)).AsTask()); break;
-                case 9 when stream is not null: Try(() => stream.SendAsync(buffer.AsMemory(0, choice), choice < 128, choice % 3 == 0).AsTask()); break;
+                case 4 when choice < 160: TakeAnswered(); break;
+                case 4:
+                    operationsEnd.Cancel();
+                    operationsEnd.Dispose();
+                    operationsEnd = new();
+                    break;
+                case 5 or 6 when stream is not null: Try(() => stream.ReadAsync(buffer.AsMemory(0, choice * 4), operationsEnd.Token).AsTask()); break;
+                case 7 or 8 when stream is not null: Try(() => stream.WriteAsync(buffer.AsMemory(0, choice * 4), operationsEnd.Token).AsTask()); break;
+                case 9 when stream is not null: Try(() => stream.SendAsync(buffer.AsMemory(0, choice), choice < 128, choice % 5 == 0, operationsEnd.Token).AsTask()); break;
                 case 10 when stream is not null && choice < 128: stream.CompleteWrites(); break;
-                case 10 when stream is not null: Try(() => stream.ReceiveAsync(buffer.AsMemory(0, choice * 2)).AsTask()); break;
+                case 10 when stream is not null: Try(() => stream.ReceiveAsync(buffer.AsMemory(0, choice * 2), operationsEnd.Token).AsTask()); break;
                 case 11 when stream is not null:
                     stream.Dispose();
                     streams.Remove(stream);
