@@ -19,7 +19,12 @@ public sealed class EngineTests
     public void The_same_seed_leads_to_the_same_input()
     {
         byte[] parent = [1, 2, 3, 4, 5, 6, 7, 8];
-        byte[][] Sequence() => [.. Enumerable.Repeat(new Mutator(new Random(7), maxBytes: 64), 50).Select(mutator => mutator.Mutate(parent, parent))];
+        byte[][] Sequence()
+        {
+            Mutator mutator = new(new Random(7), maxBytes: 64);
+            return [.. Enumerable.Range(0, 50).Select(_ => mutator.Mutate(parent, parent))];
+        }
+
         Assert.Equal(Sequence(), Sequence());
     }
 

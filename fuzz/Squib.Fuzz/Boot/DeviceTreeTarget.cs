@@ -112,7 +112,8 @@ internal sealed class DeviceTreeTarget : IFuzzTarget
         FindingException.ThrowIf(Cell(0) != 0xd00d_feed || Cell(4) != blob.Length || Cell(20) != 17, "The header of a tree is another.");
         (uint at, uint strings) = (Cell(8), Cell(12));
         uint end = at + Cell(36);
-        FindingException.ThrowIf(at % 4 != 0 || end > strings || strings + Cell(32) > blob.Length || Cell(16) % 8 != 0, "The parts of a tree overlap.");
+        bool overlap = end > strings || strings + Cell(32) > blob.Length;
+        FindingException.ThrowIf(overlap || at % 4 != 0 || Cell(16) % 8 != 0, "The parts of a tree overlap.");
         List<string> told = [];
         string Name(uint from) => Encoding.ASCII.GetString(blob.AsSpan((int)from, blob.AsSpan((int)from).IndexOf((byte)0)));
         while (true)

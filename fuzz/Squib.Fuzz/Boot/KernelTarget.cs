@@ -11,9 +11,11 @@ internal sealed class KernelTarget : IFuzzTarget
 {
     private static readonly byte[][] Beginnings =
     [
-        [0x7f, 0x45, 0x4c, 0x46, 2, 1], [0x7f, 0x45, 0x4c, 0x46, 2, 2], "MZ"u8.ToArray(), [.. "MZ"u8, 0, 0, .. "zimg"u8], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0],
+        [0x7f, 0x45, 0x4c, 0x46, 2, 1], [0x7f, 0x45, 0x4c, 0x46, 2, 2], "MZ"u8.ToArray(),
+        [.. "MZ"u8, 0, 0, .. "zimg"u8], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0],
         [0x28, 0xb5, 0x2f, 0xfd], "BZh"u8.ToArray(), [2, 0x21, 0x4c, 0x18], [4, 0x22, 0x4d, 0x18], [0x5d, 0, 0], [0x89, 0x4c, 0x5a, 0x4f],
-        [0x27, 0x05, 0x19, 0x56], [0xd0, 0x0d, 0xfe, 0xed], "070701"u8.ToArray(), "070702"u8.ToArray(), "!<arch>"u8.ToArray(), [0x51, 0x46, 0x49, 0xfb], "#!/bin/sh\n"u8.ToArray(),
+        [0x27, 0x05, 0x19, 0x56], [0xd0, 0x0d, 0xfe, 0xed], "070701"u8.ToArray(), "070702"u8.ToArray(),
+        "!<arch>"u8.ToArray(), [0x51, 0x46, 0x49, 0xfb], "#!/bin/sh\n"u8.ToArray(),
     ];
 
     public string Name => "kernel";
@@ -115,7 +117,13 @@ internal sealed class KernelTarget : IFuzzTarget
         int count = script.Byte();
         string text = string.Concat(Enumerable.Range(0, count < 250 ? count % 8 : 400).Select(_ => script.Below(8) switch
         {
-            0 => "console=hvc0 ", 1 => "panic=-1\t", 2 => "-- ", 3 => "root=/dev/vda  ", 4 => "\n", 5 => "é ", _ => "quiet ",
+            0 => "console=hvc0 ",
+            1 => "panic=-1\t",
+            2 => "-- ",
+            3 => "root=/dev/vda  ",
+            4 => "\n",
+            5 => "é ",
+            _ => "quiet ",
         }));
         try
         {

@@ -18,7 +18,12 @@ internal sealed class BlockTarget : IFuzzTarget
     {
         BlockOptions many = new()
         {
-            Id = "fuzz", QueueCount = 2, QueueSize = 32, MaxRanges = 4, MaxDiscardSectors = 32, MaxWriteZeroesSectors = 16,
+            Id = "fuzz",
+            QueueCount = 2,
+            QueueSize = 32,
+            MaxRanges = 4,
+            MaxDiscardSectors = 32,
+            MaxWriteZeroesSectors = 16,
         };
         disks =
         [
@@ -157,7 +162,8 @@ internal sealed class BlockTarget : IFuzzTarget
                 if (choice >= 240) script.Number(range.Slice(script.Below(3) * 4, 4));
             }
 
-            bench.Post(0, request.AsSpan(0, script.Below(16) == 0 ? script.Below(request.Length) : request.Length), 1 + (script.Below(16) == 0 ? 1 : 0));
+            int length = script.Below(16) == 0 ? script.Below(request.Length) : request.Length;
+            bench.Post(0, request.AsSpan(0, length), 1 + (script.Below(16) == 0 ? 1 : 0));
             bench.Kick(0);
         }
 

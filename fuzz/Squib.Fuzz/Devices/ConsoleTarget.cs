@@ -37,12 +37,18 @@ internal sealed class ConsoleTarget : IFuzzTarget
             this.ports = ports;
             ConsoleOptions options = new()
             {
-                MaxPorts = ports, InputBufferBytes = BufferBytes, OutputBufferBytes = BufferBytes, QueueSize = 8, Time = time,
+                MaxPorts = ports,
+                InputBufferBytes = BufferBytes,
+                OutputBufferBytes = BufferBytes,
+                QueueSize = 8,
+                Time = time,
             };
             device = new(stream, options);
             bench = new(_ => device)
             {
-                KindOf = (queue, readable) => queue == 3 && readable.Length == 8 && ports > 1 ? readable[0] % 8 + (readable[4] % 16 * 8) + (readable[6] % 4 * 128) : 0,
+                KindOf = (queue, readable) => queue == 3 && readable.Length == 8 && ports > 1
+                    ? readable[0] % 8 + (readable[4] % 16 * 8) + (readable[6] % 4 * 128)
+                    : 0,
             };
         }
 

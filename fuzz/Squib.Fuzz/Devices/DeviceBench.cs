@@ -14,6 +14,7 @@ internal sealed class DeviceBench
     private const int RamBytes = 0x2_0000;
     private const ulong Arena = GuestRam.Start + 0x1_0000;
     private const int MostPieces = 16;
+    private const int PairBits = 14;
 
     private readonly FailureLog log = new();
     private readonly RecordingGic gic = new();
@@ -54,7 +55,9 @@ internal sealed class DeviceBench
     internal void Step(int what)
     {
         Behaviour.Saw(what);
-        Behaviour.Saw(((long)lastStep << 32) | (uint)what);
+        // Few places for the many pairs that there are, or a corpus would grow without end.
+        uint pair = ((uint)lastStep * 31) + (uint)what;
+        Behaviour.Saw((pair * 0x9e37_79b1u) >> (32 - PairBits));
         lastStep = what;
     }
 
@@ -145,7 +148,7 @@ internal sealed class DeviceBench
         action();
         Check();
         ReapAll();
-        if ((Driver.ReadRegister(MmioRegister.InterruptStatus) & 3) is var pending and not 0) Driver.WriteRegister(MmioRegister.InterruptAck, pending);
+        Driver.HandleInterrupt();
     }
 
     /// <summary>

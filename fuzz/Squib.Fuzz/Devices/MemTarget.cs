@@ -104,7 +104,8 @@ internal sealed class MemTarget : IFuzzTarget, IMemBackend
                 bench.Behaviour.Saw((long)device.StateOf(at * BlockBytes, (Blocks - at) * BlockBytes));
                 break;
             default:
-                bench.Post(0, Request(script.Below(16) == 0 ? 2 : script.Below(2) + (script.Below(3) == 0 ? 2 : 0), script.Below(Blocks), 1 + script.Below(8)), 10);
+                int type = script.Below(16) == 0 ? 2 : script.Below(2) + (script.Below(3) == 0 ? 2 : 0);
+                bench.Post(0, Request(type, script.Below(Blocks), 1 + script.Below(8)), 10);
                 bench.Kick(0);
                 break;
         }

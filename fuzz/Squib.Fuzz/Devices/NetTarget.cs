@@ -89,7 +89,11 @@ internal sealed class NetTarget : IFuzzTarget
         {
             // A command, or the header of a frame.
             if (queue == controlQueue || (queue == 2 && readable.Length is > 0 and < 64))
-                return readable.Length < 2 ? 1 : Math.Min((int)readable[0], 7) + (Math.Min((int)readable[1], 7) << 3) + (readable.Length > 2 ? (readable[2] & 1) << 6 : 0);
+            {
+                int command = readable.Length < 2 ? 1 : Math.Min((int)readable[0], 7) + (Math.Min((int)readable[1], 7) << 3);
+                return command + (readable.Length > 2 ? (readable[2] & 1) << 6 : 0);
+            }
+
             return readable.Length < 12 ? 0 : 256 + (readable[0] & 3) + ((readable[1] & 0x87) << 2);
         }
 
@@ -146,7 +150,13 @@ internal sealed class NetTarget : IFuzzTarget
         private static byte[] Frame(Script script, out NetHeader header)
         {
             int shape = script.Byte();
-            int length = (shape & 15) switch { 0 => script.Below(20), < 10 => 60 + script.Byte(), < 14 => 1500 + script.Below(40), _ => LongestFrame - script.Byte() };
+            int length = (shape & 15) switch
+            {
+                0 => script.Below(20),
+                < 10 => 60 + script.Byte(),
+                < 14 => 1500 + script.Below(40),
+                _ => LongestFrame - script.Byte(),
+            };
             byte[] frame = new byte[length];
             if (length > 64)
             {
@@ -160,7 +170,8 @@ internal sealed class NetTarget : IFuzzTarget
                 }
 
                 bool isIp6 = (shape & 0x80) != 0;
-                BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(at), script.Below(6) == 0 ? (ushort)0x806 : isIp6 ? (ushort)0x86dd : (ushort)0x800);
+                ushort type = script.Below(6) == 0 ? (ushort)0x806 : isIp6 ? (ushort)0x86dd : (ushort)0x800;
+                BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(at), type);
                 at += 2;
                 frame[at] = (byte)(isIp6 ? 0x60 : script.Below(8) == 0 ? script.Byte() : 0x45);
                 frame[at + (isIp6 ? 6 : 9)] = (byte)(script.Below(4) switch { 0 => 17, 1 => script.Byte(), _ => 6 });
@@ -196,12 +207,20 @@ internal sealed class NetTarget : IFuzzTarget
         {
             if ((shape & 0x60) == 0) return default;
             int choice = script.Byte();
-            byte type = (choice & 7) switch { < 3 => NetHeader.GsoNone, 3 => NetHeader.GsoTcp4, 4 => NetHeader.GsoTcp6, 5 => NetHeader.GsoUdp, _ => script.Byte() };
+            byte type = (choice & 7) switch
+            {
+                < 3 => NetHeader.GsoNone,
+                3 => NetHeader.GsoTcp4,
+                4 => NetHeader.GsoTcp6,
+                5 => NetHeader.GsoUdp,
+                _ => script.Byte(),
+            };
             if ((choice & 0x60) == 0x60) type |= NetHeader.GsoEcn;
             ushort start = (choice & 8) != 0 ? (ushort)34 : (ushort)script.Number();
             ushort offset = (choice & 16) != 0 ? (ushort)16 : (ushort)script.Number();
-            return new((byte)(script.Below(4) switch { 0 => 0, 3 => script.Byte(), _ => 1 }), type, (ushort)script.Number(), (ushort)(1 + script.Byte()),
-                (ushort)(start % 8 == 7 ? length : start), offset, script.Byte());
+            byte flags = (byte)(script.Below(4) switch { 0 => 0, 3 => script.Byte(), _ => 1 });
+            if (start % 8 == 7) start = (ushort)length;
+            return new(flags, type, (ushort)script.Number(), (ushort)(1 + script.Byte()), start, offset, script.Byte());
         }
 
         private void Command(Script script)
@@ -232,7 +251,8 @@ internal sealed class NetTarget : IFuzzTarget
                     command = new byte[10];
                     command[0] = 5;
                     command[1] = (byte)(script.Below(8) == 0 ? 1 : 0);
-                    BinaryPrimitives.WriteUInt64LittleEndian(command.AsSpan(2), script.Flag() ? bench.Driver.Features & ~(1UL << script.Below(12)) & 0x783 : script.Number());
+                    ulong some = bench.Driver.Features & ~(1UL << script.Below(12)) & 0x783;
+                    BinaryPrimitives.WriteUInt64LittleEndian(command.AsSpan(2), script.Flag() ? some : script.Number());
                     break;
                 default:
                     script.Fill(command.AsSpan(1));

@@ -7,7 +7,8 @@ internal sealed class ScriptedWire(int queues, NetOffloads offloads) : INetBacke
 {
     private const int MostWaiting = 64;
 
-    private readonly Queue<(NetHeader Header, byte[] Frame)>[] waiting = [.. Enumerable.Range(0, queues).Select(_ => new Queue<(NetHeader, byte[])>())];
+    private readonly Queue<(NetHeader Header, byte[] Frame)>[] waiting =
+        [.. Enumerable.Range(0, queues).Select(_ => new Queue<(NetHeader, byte[])>())];
     private readonly byte[] copy = new byte[NetFrame.MaxLength];
     private INetPort? port;
 

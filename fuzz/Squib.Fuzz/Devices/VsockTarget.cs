@@ -31,7 +31,9 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         bench = new(_ => device)
         {
             Returned = OnReturned,
-            KindOf = (_, readable) => readable.Length < PacketBytes ? 0 : 1 + Math.Min((int)readable[30], 9) + (Math.Min((int)readable[28], 3) << 4) + ((readable[32] & 3) << 6),
+            KindOf = (_, readable) => readable.Length < PacketBytes
+                ? 0
+                : 1 + Math.Min((int)readable[30], 9) + (Math.Min((int)readable[28], 3) << 4) + ((readable[32] & 3) << 6),
         };
     }
 
@@ -191,6 +193,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         int choice = script.Byte();
         VsockStream? stream = streams.Count > 0 ? streams[script.Below(streams.Count)] : null;
         bool known = streams.Count < MostStreams;
+        CancellationToken end = operationsEnd.Token;
         bench.Step(100 + (choice % 12) + (stream is null ? 16 : 0) + (stream?.Type == VsockSocketType.SeqPacket ? 32 : 0));
         bench.Observe(() =>
         {
@@ -211,11 +214,13 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
                     operationsEnd.Dispose();
                     operationsEnd = new();
                     break;
-                case 5 or 6 when stream is not null: Try(() => stream.ReadAsync(buffer.AsMemory(0, choice * 4), operationsEnd.Token).AsTask()); break;
-                case 7 or 8 when stream is not null: Try(() => stream.WriteAsync(buffer.AsMemory(0, choice * 4), operationsEnd.Token).AsTask()); break;
-                case 9 when stream is not null: Try(() => stream.SendAsync(buffer.AsMemory(0, choice), choice < 128, choice % 5 == 0, operationsEnd.Token).AsTask()); break;
+                case 5 or 6 when stream is not null: Try(() => stream.ReadAsync(buffer.AsMemory(0, choice * 4), end).AsTask()); break;
+                case 7 or 8 when stream is not null: Try(() => stream.WriteAsync(buffer.AsMemory(0, choice * 4), end).AsTask()); break;
+                case 9 when stream is not null:
+                    Try(() => stream.SendAsync(buffer.AsMemory(0, choice), choice < 128, choice % 5 == 0, end).AsTask());
+                    break;
                 case 10 when stream is not null && choice < 128: stream.CompleteWrites(); break;
-                case 10 when stream is not null: Try(() => stream.ReceiveAsync(buffer.AsMemory(0, choice * 2), operationsEnd.Token).AsTask()); break;
+                case 10 when stream is not null: Try(() => stream.ReceiveAsync(buffer.AsMemory(0, choice * 2), end).AsTask()); break;
                 case 11 when stream is not null:
                     stream.Dispose();
                     streams.Remove(stream);

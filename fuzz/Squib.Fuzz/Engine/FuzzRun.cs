@@ -109,6 +109,7 @@ internal sealed class FuzzRun(Executor executor, int seed, TextWriter output)
 
     private void Report(TimeSpan elapsed) => output.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"{executor.Target.Name}: {executor.Executions} executions in {elapsed.TotalSeconds:f0} s, {executor.Executions / elapsed.TotalSeconds:f0}/s, "
+        $"{executor.Target.Name}: {executor.Executions} executions in {elapsed.TotalSeconds:f0} s, "
+        + $"{executor.Executions / elapsed.TotalSeconds:f0}/s, "
         + $"{inputs.Count} inputs show {executor.Behaviour.Known} things"));
 }

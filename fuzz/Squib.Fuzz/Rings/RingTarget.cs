@@ -317,6 +317,8 @@ internal sealed class RingTarget : IFuzzTarget
         }
 
         foreach (ExpectedChain chain in taken) exact &= !TouchesRing(chain);
+        // A driver that has more chains out than the ring has entries loses what comes back first.
+        exact &= outstanding.Count + returnedNow.Count <= side.Size;
         driver.WriteRegister(MmioRegister.InterruptAck, 1);
         action();
         log.Check();
@@ -498,7 +500,7 @@ internal sealed class RingTarget : IFuzzTarget
         {
             int at = side.InOrder ? 0 : Find(from, id, length);
             if (at < 0 || at >= from.Count)
-                throw new FindingException($"Chain {id} comes back with {length} bytes, and the device has {Describe(from)}.");
+                throw new FindingException($"Chain {id} comes back with {length} bytes, and the device has: {Describe(from)}.");
             ExpectedChain chain = from[at];
             FindingException.ThrowIf(!chain.IsReturned, "A chain comes back that the device has not returned.");
             from.RemoveAt(at);
@@ -529,8 +531,8 @@ internal sealed class RingTarget : IFuzzTarget
         return -1;
     }
 
-    private string Describe(List<ExpectedChain> chains) => string.Join(
-        ", ", chains.Select(chain => $"{chain.Id} ({chain.Slots} slots, {chain.UsedLength}{(chain.IsReturned ? " returned" : "")})").Prepend($"of {side.Size}"));
+    private static string Describe(List<ExpectedChain> chains) => string.Join(
+        ", ", chains.Select(chain => $"{chain.Id} ({chain.Slots} slots, {chain.UsedLength}{(chain.IsReturned ? " returned" : "")})"));
 
     private static long Dropped(Virtqueue queue)
     {
@@ -548,7 +550,8 @@ internal sealed class RingTarget : IFuzzTarget
         if (device.Queue is not { } queue || !runs) return;
         for (ChainFault fault = ChainFault.None; fault <= ChainFault.EndUnknown; fault++)
         {
-            if (queue.Dropped(fault) is var count and > 0) behaviour.Saw(((int)fault * 4) + Math.Min(3, count) + ((long)(driver.Features >> 28) << 8));
+            long features = (long)(driver.Features >> 28) << 8;
+            if (queue.Dropped(fault) is var count and > 0) behaviour.Saw(((int)fault * 4) + Math.Min(3, count) + features);
         }
 
         behaviour.SawAbout((ulong)queue.ChainsTaken);

@@ -73,7 +73,8 @@ internal sealed class TransportTarget : IFuzzTarget
             case 7 or 8: SetUpQueue(side, choice >> 4); break;
             case 9:
                 side.WriteRegister(MmioRegister.QueueSel, (uint)(choice >> 4 & 3));
-                side.WriteRegister(choice < 128 ? MmioRegister.QueueReady : MmioRegister.QueueReset, choice < 128 ? (uint)script.Below(3) : 1 + (uint)script.Below(2));
+                if (choice < 128) side.WriteRegister(MmioRegister.QueueReady, (uint)script.Below(3));
+                else side.WriteRegister(MmioRegister.QueueReset, 1 + (uint)script.Below(2));
                 behaviour.Saw(side.ReadRegister(MmioRegister.QueueReady) + (side.ReadRegister(MmioRegister.QueueReset) * 2));
                 break;
             case 10 or 11: Notify(side, choice >> 4); break;
