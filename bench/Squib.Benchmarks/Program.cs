@@ -23,7 +23,8 @@ switch (args.FirstOrDefault())
         BlockBenchmark.Run(quick);
         return 0;
     case "net":
-        NetBenchmark.Run(quick);
+        List<string> frames = NetBenchmark.Run(quick);
+        if (!quick) Report.Write("net", frames);
         return 0;
     case "vsock":
         List<string> sockets = VsockBenchmark.Run(quick);

@@ -81,7 +81,7 @@ public sealed partial class HouseRules
     [Fact]
     public void No_file_is_too_long()
     {
-        IEnumerable<string> bad = Sources("src", "tests", "bench", "samples")
+        IEnumerable<string> bad = Sources("src", "tests", "bench", "fuzz", "samples")
             .Select(file => (file, lines: File.ReadLines(file).Count())).Where(f => f.lines > MostLines)
             .Select(f => $"{f.file}: {f.lines} lines");
         Assert.Empty(bad);
@@ -91,7 +91,7 @@ public sealed partial class HouseRules
     public void No_line_is_too_long()
     {
         List<string> bad = [];
-        foreach (string file in Sources("src", "tests", "bench", "samples"))
+        foreach (string file in Sources("src", "tests", "bench", "fuzz", "samples"))
         {
             int number = 0;
             foreach (string line in File.ReadLines(file))
@@ -107,7 +107,7 @@ public sealed partial class HouseRules
     [Fact]
     public void Nothing_is_left_to_do()
     {
-        IEnumerable<string> bad = Sources("src", "bench", "samples").Where(file => LeftToDo().IsMatch(File.ReadAllText(file)));
+        IEnumerable<string> bad = Sources("src", "bench", "fuzz", "samples").Where(file => LeftToDo().IsMatch(File.ReadAllText(file)));
         Assert.Empty(bad);
     }
 

@@ -32,7 +32,7 @@ internal static partial class BootBenchmark
             for (int i = 0; i < rounds; i++)
             {
                 squibRuns.Add(Boot(squib, ours));
-                if (Boot("qemu-system-aarch64", theirs) is { Seconds: > 0 } run) qemuRuns.Add(run);
+                if (Boot("qemu-system-aarch64", theirs) is { FirstLine: > 0 } run) qemuRuns.Add(run);
             }
 
             lines.Add(Line("squib", squibRuns));
