@@ -112,7 +112,8 @@ internal sealed class NetBenchmark : IGic, IDisposable
     private void Start()
     {
         ulong features = VirtioFeature.Version1 | VirtioFeature.EventIndex | VirtioFeature.IndirectDescriptors
-            | NetFeature.Mac | NetFeature.MergeBuffers | NetFeature.Checksum | NetFeature.GuestChecksum | NetFeature.Status | NetFeature.ControlQueue | NetFeature.ControlReceive;
+            | NetFeature.Mac | NetFeature.MergeBuffers | NetFeature.Checksum | NetFeature.GuestChecksum | NetFeature.Status
+            | NetFeature.ControlQueue | NetFeature.ControlReceive;
         Write(MmioRegister.Status, 1);
         Write(MmioRegister.Status, 3);
         Write(MmioRegister.DriverFeatures, (uint)features);

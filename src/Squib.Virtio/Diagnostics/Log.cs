@@ -14,9 +14,10 @@ internal sealed partial class Log(ILogger logger, string device, TimeProvider ti
     private readonly LogBudget queues = new(time);
     private readonly LogBudget failures = new(time);
     private readonly LogBudget resets = new(time);
+    private readonly LogBudget hosts = new(time);
 
     /// <summary>The number of lines that were left out.</summary>
-    internal long Suppressed => rings.Refused + features.Refused + queues.Refused + failures.Refused + resets.Refused;
+    internal long Suppressed => rings.Refused + features.Refused + queues.Refused + failures.Refused + resets.Refused + hosts.Refused;
 
     internal void RingBroken(int queue, ChainFault fault)
     {
@@ -43,6 +44,11 @@ internal sealed partial class Log(ILogger logger, string device, TimeProvider ti
         if (resets.TryTake()) ResetWaits(logger, device, timeout);
     }
 
+    internal void HostFailed(string operation, Exception? exception)
+    {
+        if (hosts.TryTake()) HostFailed(logger, device, operation, exception);
+    }
+
     [LoggerMessage(100, LogLevel.Warning, "{Device}: ring {Queue} is broken ({Fault}); the device needs a reset.")]
     private static partial void RingBroken(ILogger logger, string device, int queue, ChainFault fault);
 
@@ -57,4 +63,7 @@ internal sealed partial class Log(ILogger logger, string device, TimeProvider ti
 
     [LoggerMessage(104, LogLevel.Warning, "{Device}: host I/O did not end within {Timeout} of a reset; the reset is pending.")]
     private static partial void ResetWaits(ILogger logger, string device, TimeSpan timeout);
+
+    [LoggerMessage(105, LogLevel.Warning, "{Device}: {Operation} failed on the host; the guest has been told and goes on.")]
+    private static partial void HostFailed(ILogger logger, string device, string operation, Exception? exception);
 }

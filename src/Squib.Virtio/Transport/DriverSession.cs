@@ -1,3 +1,4 @@
+using Squib.Virtio.Diagnostics;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Queues;
 
@@ -7,11 +8,13 @@ namespace Squib.Virtio.Transport;
 public sealed class DriverSession
 {
     private readonly CancellationTokenSource ending;
+    private readonly Log log;
 
     internal DriverSession(
-        GuestMemory memory, ulong features, Virtqueue[] queues, CancellationTokenSource ending, string name)
+        GuestMemory memory, ulong features, Virtqueue[] queues, CancellationTokenSource ending, string name, Log log)
     {
         Name = name;
+        this.log = log;
         Memory = memory;
         Features = features;
         Queues = queues;
@@ -33,6 +36,11 @@ public sealed class DriverSession
     /// <summary>Whether all of some feature bits were negotiated.</summary>
     /// <param name="features">The bits.</param>
     public bool Has(ulong features) => (Features & features) == features;
+
+    /// <summary>Says in the log that a backend failed; how often, the guest decides, so there is a limit.</summary>
+    /// <param name="operation">What failed, such as "a write".</param>
+    /// <param name="exception">Why, if the backend has said so.</param>
+    public void ReportHostFailure(string operation, Exception? exception = null) => log.HostFailed(operation, exception);
 
     /// <summary>Whether a loop of the device failed while the driver had not reset it.</summary>
     internal bool HasFailed { get; private set; }

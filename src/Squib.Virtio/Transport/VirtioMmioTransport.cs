@@ -365,7 +365,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
 
         CancellationTokenSource ending = new();
-        DriverSession begun = new(memory, negotiated, queues, ending, Name);
+        DriverSession begun = new(memory, negotiated, queues, ending, Name, log);
         session = begun;
         Interlocked.Or(ref status, (uint)FirstDriverOk);
         interrupt.Enable();

@@ -23,8 +23,11 @@ internal sealed class BlockQueue
     private readonly BlockTally tally;
     private readonly RateGate gate;
     private readonly ulong features;
-    private readonly string name;
+    private readonly DriverSession session;
     private readonly CancellationToken reset;
+
+    // Whether the current request has got as far as the backend: if so, what fails is the host's.
+    private bool isAsked;
     private PendingBlockRequest? free;
     private PendingBlockRequest? recycled;
 
@@ -36,7 +39,7 @@ internal sealed class BlockQueue
         queue = session.Queues[index];
         gate = new(device.Control, queue);
         features = session.Features;
-        name = session.Name;
+        this.session = session;
     }
 
     internal async Task RunAsync()
@@ -48,7 +51,7 @@ internal sealed class BlockQueue
     }
 
     /// <summary>Fills the status byte of a request whose work is done.</summary>
-    internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status, long begun)
+    internal void Answer(DescriptorChain chain, BlockRequestType type, BlockStatus status, long begun, Exception? error, bool wasAsked)
     {
         // A backend that left bytes over has not moved them, whatever it says: what was in the guest's memory before is no data, and
         // what the disk does not have is not written.
@@ -56,8 +59,9 @@ internal sealed class BlockQueue
             || (type == BlockRequestType.Out && chain.Readable.Length != 0);
         if (isShort && status == BlockStatus.Ok) status = BlockStatus.IoError;
         if (status != BlockStatus.Ok) Interlocked.Increment(ref tally.Failed);
+        if (status == BlockStatus.IoError && wasAsked) session.ReportHostFailure(ToOperation(type), error);
         chain.Writable.WriteStatus((byte)status);
-        if (begun != 0) Meters.End(begun, "block", name, ToOperation(type));
+        if (begun != 0) Meters.End(begun, "block", session.Name, ToOperation(type));
     }
 
     internal void Return(DescriptorChain chain) => queue.Return(chain);
@@ -107,6 +111,8 @@ internal sealed class BlockQueue
 
         long begun = Meters.Begin();
         BlockStatus status = BlockStatus.IoError;
+        Exception? error = null;
+        isAsked = false;
         if (BlockRequest.TryRead(chain.Readable, out BlockRequest request))
         {
             try
@@ -121,15 +127,15 @@ internal sealed class BlockQueue
 
                 status = pending.GetAwaiter().GetResult();
             }
-            catch (Exception)
+            catch (Exception thrown)
             {
                 // What a backend throws is its own; the driver is told that the request failed, and the device lives
                 // on.
-                status = BlockStatus.IoError;
+                (status, error) = (BlockStatus.IoError, thrown);
             }
         }
 
-        Answer(chain, request.Type, status, begun);
+        Answer(chain, request.Type, status, begun, error, isAsked);
         return true;
     }
 
@@ -143,6 +149,7 @@ internal sealed class BlockQueue
                     return new(BlockStatus.IoError);
                 tally.BytesRead += chain.Writable.Length;
                 gate.Charge(chain.Writable.Length, requests: 0);
+                isAsked = true;
                 return image.Backend.ReadAsync(chain.Writable, (long)request.Sector * BlockRequest.SectorBytes, reset);
             case BlockRequestType.Out:
                 tally.Writes++;
@@ -154,6 +161,7 @@ internal sealed class BlockQueue
                 return WriteAsync(chain.Readable, (long)request.Sector * BlockRequest.SectorBytes, image);
             case BlockRequestType.Flush:
                 tally.Flushes++;
+                isAsked = true;
                 return Has(BlockFeature.Flush) ? image.FlushAsync(reset) : new(BlockStatus.Unsupported);
             case BlockRequestType.GetId:
                 return new(device.WriteId(chain.Writable));
@@ -188,6 +196,7 @@ internal sealed class BlockQueue
     private ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, BlockImage image)
     {
         image.MarkDirty();
+        isAsked = true;
         return device.WritesThrough(features)
             ? CommitAsync(image.Backend.WriteAsync(source, offset, reset), image)
             : image.Backend.WriteAsync(source, offset, reset);
@@ -215,7 +224,12 @@ internal sealed class BlockQueue
         try
         {
             BlockStatus status = Check(type, chain.Readable, ranges.AsSpan(0, count), image);
-            if (status == BlockStatus.Ok) image.MarkDirty();
+            if (status == BlockStatus.Ok)
+            {
+                image.MarkDirty();
+                isAsked = true;
+            }
+
             for (int i = 0; i < count && status == BlockStatus.Ok; i++)
                 status = await EraseAsync(type, ranges[i], image.Backend).ConfigureAwait(false);
             return status == BlockStatus.Ok && device.WritesThrough(features)

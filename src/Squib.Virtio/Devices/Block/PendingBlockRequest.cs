@@ -41,14 +41,15 @@ internal sealed class PendingBlockRequest
         // A backend that completes a request twice may not give its buffer back twice, nor that of the next request too early.
         if (chain is null || !awaiter.IsCompleted) return;
         BlockStatus status;
+        Exception? error = null;
         try
         {
             status = awaiter.GetResult();
         }
-        catch (Exception)
+        catch (Exception thrown)
         {
             // What a backend throws is its own; the driver is told that the request failed, and the device lives on.
-            status = BlockStatus.IoError;
+            (status, error) = (BlockStatus.IoError, thrown);
         }
 
         DescriptorChain done = chain!;
@@ -59,7 +60,7 @@ internal sealed class PendingBlockRequest
         chain = null;
         image = null;
         owner.Recycle(this);
-        owner.Answer(done, served, status, started);
+        owner.Answer(done, served, status, started, error, wasAsked: true);
         used.Release();
         owner.Return(done);
     }

@@ -164,7 +164,7 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
         foreach (ConsoleSlot slot in many ? slots : slots.AsSpan(0, 1))
         {
             loops.Add(ReceiveAsync(session.Queues[slot.ReceiveQueue], slot, reset));
-            loops.Add(TransmitAsync(session.Queues[slot.TransmitQueue], slot, reset));
+            loops.Add(TransmitAsync(session, slot, reset));
         }
 
         await session.RunAllAsync([.. loops]).ConfigureAwait(false);
@@ -199,8 +199,9 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
 
     // --- bytes from the guest ----------------------------------------------------------------------------------------
 
-    private async Task TransmitAsync(Virtqueue queue, ConsoleSlot slot, CancellationToken reset)
+    private async Task TransmitAsync(DriverSession session, ConsoleSlot slot, CancellationToken reset)
     {
+        Virtqueue queue = session.Queues[slot.TransmitQueue];
         using RateGate gate = new(control, queue);
         while (await gate.WaitAsync().ConfigureAwait(false))
         {
@@ -211,7 +212,12 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
             }
 
             // Once for all chains of a batch: one write for what the guest has sent in many pieces.
-            slot.Port?.Send();
+            if (slot.Port is { } port)
+            {
+                port.Send();
+                if (port.TakeFailure() is { } error) session.ReportHostFailure($"the stream of port {port.Id}", error);
+            }
+
             if (sizeUnread && queue.ChainsTaken > 0) TellSize();
         }
     }

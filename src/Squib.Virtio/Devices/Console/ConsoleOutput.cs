@@ -19,6 +19,7 @@ internal sealed class ConsoleOutput
     private TaskCompletionSource? drained;
     private bool pumping;
     private bool failed;
+    private Exception? error;
     private long failedAt;
     private long written;
     private long dropped;
@@ -35,6 +36,9 @@ internal sealed class ConsoleOutput
 
     /// <summary>The number of bytes that the stream has taken.</summary>
     internal long Written => Volatile.Read(ref written);
+
+    /// <summary>Why the stream has failed, once for each failure; null: it has not.</summary>
+    internal Exception? TakeFailure() => Volatile.Read(ref error) is null ? null : Interlocked.Exchange(ref error, null);
 
     /// <summary>The number of bytes that were lost because the stream failed.</summary>
     internal long Dropped => Volatile.Read(ref dropped);
@@ -112,9 +116,9 @@ internal sealed class ConsoleOutput
             failed = false;
             return true;
         }
-        catch (Exception)
+        catch (Exception thrown)
         {
-            Fail();
+            Fail(thrown);
             return false;
         }
     }
@@ -125,15 +129,16 @@ internal sealed class ConsoleOutput
         {
             await stream.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception)
+        catch (Exception thrown)
         {
-            Fail();
+            Fail(thrown);
         }
     }
 
     /// <summary>A stream that fails costs its bytes; the guest goes on.</summary>
-    private void Fail()
+    private void Fail(Exception thrown)
     {
+        Volatile.Write(ref error, thrown);
         failed = true;
         failedAt = time.GetTimestamp();
     }

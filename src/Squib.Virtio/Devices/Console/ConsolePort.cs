@@ -137,6 +137,9 @@ public sealed class ConsolePort
     /// <summary>Takes a byte of output, if there is room.</summary>
     internal bool TryTake(ReadOnlySpan<byte> single) => output.Write(single) == 1;
 
+    /// <summary>Why the stream has failed, once for each failure; null: it has not.</summary>
+    internal Exception? TakeFailure() => output.TakeFailure();
+
     /// <summary>Sees to it that output is written to the stream.</summary>
     internal void Send() => output.Start();
 

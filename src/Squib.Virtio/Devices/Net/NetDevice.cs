@@ -246,6 +246,8 @@ public sealed class NetDevice : IVirtioDevice, IMeasuredDevice
             cableIn = isIn;
             UpdateLink();
         }
+
+        if (!isIn) running?.ReportCableOut();
     }
 
     /// <summary>Joins what is wanted and what there is. The caller holds the lock.</summary>

@@ -49,6 +49,9 @@ internal sealed class NetSession
         }
     }
 
+    /// <summary>The backend has lost its other end.</summary>
+    internal void ReportCableOut() => driver.ReportHostFailure("the cable");
+
     /// <summary>Fires when the session ends.</summary>
     internal CancellationToken Reset { get; }
 

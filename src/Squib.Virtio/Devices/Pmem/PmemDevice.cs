@@ -31,7 +31,7 @@ public sealed class PmemDevice : IVirtioDevice, IMeasuredDevice
     private Task flushing = Task.CompletedTask;
     private bool isFlushing;
     private bool announcesShared;
-    private string name = "";
+    private DriverSession? current;
     private long requests;
     private long flushes;
     private long failures;
@@ -111,7 +111,7 @@ public sealed class PmemDevice : IVirtioDevice, IMeasuredDevice
     {
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
-        name = session.Name;
+        current = session;
         using RateGate gate = new(control, queue);
         while (await gate.WaitAsync().ConfigureAwait(false))
         {
@@ -200,15 +200,16 @@ public sealed class PmemDevice : IVirtioDevice, IMeasuredDevice
             await backend.FlushAsync(reset).ConfigureAwait(false);
             return Success;
         }
-        catch (Exception)
+        catch (Exception error)
         {
             // MUST (5.19.6.3): the driver is told that its data is not safe, and the device lives on.
             Interlocked.Increment(ref failures);
+            current!.ReportHostFailure("flush", error);
             return Failure;
         }
         finally
         {
-            Meters.End(begun, "pmem", name, "flush");
+            Meters.End(begun, "pmem", current!.Name, "flush");
         }
     }
 

@@ -72,23 +72,23 @@ public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
         using RateGate gate = new(control, queue);
-        while (await gate.WaitAsync().ConfigureAwait(false)) ServeBatch(queue, gate);
+        while (await gate.WaitAsync().ConfigureAwait(false)) ServeBatch(session, queue, gate);
     }
 
-    private void ServeBatch(Virtqueue queue, RateGate gate)
+    private void ServeBatch(DriverSession session, Virtqueue queue, RateGate gate)
     {
         using QueueBatch batch = queue.BeginBatch();
         while (gate.MayPass() && batch.TryTake(out DescriptorChain? chain))
         {
             requests++;
             long before = bytes;
-            if (!TryFill(chain.Writable)) failures++;
+            if (!TryFill(session, chain.Writable)) failures++;
             gate.Charge(bytes - before);
             batch.Return(chain);
         }
     }
 
-    private bool TryFill(WritableSegments destination)
+    private bool TryFill(DriverSession session, WritableSegments destination)
     {
         long left = Math.Min(destination.Length, options.MaxRequestBytes);
         bool good = left > 0;
@@ -100,8 +100,9 @@ public sealed class RngDevice : IVirtioDevice, IMeasuredDevice
             {
                 options.Source(piece);
             }
-            catch (Exception)
+            catch (Exception error)
             {
+                session.ReportHostFailure("the source", error);
                 // MUST (5.4.6.2): a buffer that is used holds a random byte at least, so somebody has to give one.
                 RandomNumberGenerator.Fill(piece);
                 good = false;

@@ -8,7 +8,7 @@ public sealed record VsockOptions
     /// <summary>The most connections that a device can be given: a count of 10 bits less one, as other devices have it.</summary>
     public const int MostConnections = 1023;
 
-    /// <summary>The most payload of one packet to the guest in bytes; Linux sends no more either. What comes from it is bound by its credit.</summary>
+    /// <summary>The most payload of one packet to the guest, in bytes; what comes from it is bound by its credit.</summary>
     public const int MaxPacketBytes = 65_536;
 
     /// <summary>The guest's context id, 3 to 0xffff_fffe.</summary>
