@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
@@ -83,8 +84,11 @@ internal abstract class RawRing(GuestDriver driver, int queue, int size, ulong d
         Notify();
     }
 
+    // Whole, as a CPU reads: a copy of two bytes may be two loads, and half an old and half a new word may look like a third.
     public ushort Load16(ulong address)
     {
+        if (address % 2 == 0 && Memory.TryGetSpan(address, 2, out Span<byte> place))
+            return Volatile.Read(ref MemoryMarshal.Cast<byte, ushort>(place)[0]);
         Span<byte> bytes = stackalloc byte[2];
         Memory.TryRead(address, bytes);
         return BinaryPrimitives.ReadUInt16LittleEndian(bytes);
@@ -92,6 +96,12 @@ internal abstract class RawRing(GuestDriver driver, int queue, int size, ulong d
 
     public void Store16(ulong address, ushort value)
     {
+        if (address % 2 == 0 && Memory.IsWritable(address, 2) && Memory.TryGetSpan(address, 2, out Span<byte> place))
+        {
+            Volatile.Write(ref MemoryMarshal.Cast<byte, ushort>(place)[0], value);
+            return;
+        }
+
         Span<byte> bytes = stackalloc byte[2];
         BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
         Memory.TryWrite(address, bytes);
