@@ -6,6 +6,7 @@ using Squib.Virtio.Devices.Pmem;
 using Squib.Virtio.Devices.Rng;
 using Squib.Virtio.Interrupts;
 using Squib.Virtio.Memory;
+using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Tests.Devices;
 using Squib.Virtio.Tests.Transport;
@@ -41,6 +42,24 @@ public sealed class HostFailureLogTests
         Assert.Equal(1, Ask(driver, 0, sector: 1 << 30));
         Assert.Equal(1, Ask(driver, 1, sector: 1 << 30));
         Assert.Equal(2, Ask(driver, 99, sector: 0));
+        Assert.Empty(logger.Entries);
+    }
+
+    [Fact]
+    public void A_request_that_a_reset_cancels_is_no_failure_of_the_host()
+    {
+        GuestDriver driver = Start(new BlockDevice(new WaitingBackend()));
+        driver.Queues[0].Submit([new byte[16]], [512, 1]);
+        Assert.Empty(driver.Queues[0].Reap());
+        driver.Reset();
+        Assert.Equal(DeviceStatus.None, driver.Status);
+
+        PmemDevice pmem = new(new WaitingBackend(), new() { Address = 0x2_0000_0000, Length = 2 << 20 });
+        driver = Start(pmem);
+        driver.Queues[0].Submit([new byte[4]], [4]);
+        driver.Reset();
+        Assert.Equal(DeviceStatus.None, driver.Status);
+        Assert.Equal(0, pmem.Counters.Failures);
         Assert.Empty(logger.Entries);
     }
 
@@ -119,5 +138,35 @@ public sealed class HostFailureLogTests
         GuestDriver driver = new(transport, memory);
         driver.Start();
         return driver;
+    }
+
+    /// <summary>Waits until it is cancelled, and says so as .NET does.</summary>
+    private sealed class WaitingBackend : IBlockBackend, IPmemBackend
+    {
+        public long Length => 1 << 20;
+
+        public bool ReadOnly => false;
+
+        public bool CanUnmap => false;
+
+        public ValueTask<BlockStatus> ReadAsync(WritableSegments destination, long offset, CancellationToken reset) => WaitAsync(reset);
+
+        public ValueTask<BlockStatus> WriteAsync(ReadableSegments source, long offset, CancellationToken reset) => WaitAsync(reset);
+
+        public ValueTask<BlockStatus> FlushAsync(CancellationToken reset) => WaitAsync(reset);
+
+        public ValueTask<BlockStatus> DiscardAsync(long offset, long length, CancellationToken reset) => WaitAsync(reset);
+
+        public ValueTask<BlockStatus> WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken reset) => WaitAsync(reset);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        async ValueTask IPmemBackend.FlushAsync(CancellationToken cancel) => await WaitAsync(cancel);
+
+        private static async ValueTask<BlockStatus> WaitAsync(CancellationToken cancel)
+        {
+            await new TaskCompletionSource().Task.WaitAsync(cancel);
+            return BlockStatus.Ok;
+        }
     }
 }

@@ -5,7 +5,9 @@ namespace Squib.Virtio.Tests.Queues;
 /// <summary>Another CPU of the guest, or a thread of the host: code that runs beside the test.</summary>
 internal static class Vcpu
 {
-    public static Task Start(Action action) => Task.Run(action, TestContext.Current.CancellationToken);
+    // A thread of its own: those of the pool are few and may all be busy with other tests, and a CPU does not wait for its turn.
+    public static Task Start(Action action) => Task.Factory.StartNew(
+        action, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Does something again and again until told to end.</summary>
     public static Task Repeat(Action action, CancellationToken end) => Start(() =>

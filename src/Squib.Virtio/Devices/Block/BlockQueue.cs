@@ -59,7 +59,8 @@ internal sealed class BlockQueue
             || (type == BlockRequestType.Out && chain.Readable.Length != 0);
         if (isShort && status == BlockStatus.Ok) status = BlockStatus.IoError;
         if (status != BlockStatus.Ok) Interlocked.Increment(ref tally.Failed);
-        if (status == BlockStatus.IoError && wasAsked) session.ReportHostFailure(ToOperation(type), error);
+        // What a reset has cancelled has not failed.
+        if (status == BlockStatus.IoError && wasAsked && !reset.IsCancellationRequested) session.ReportHostFailure(ToOperation(type), error);
         chain.Writable.WriteStatus((byte)status);
         if (begun != 0) Meters.End(begun, "block", session.Name, ToOperation(type));
     }
