@@ -19,11 +19,9 @@ public sealed class DatagramNetBackend : INetBackend
     private readonly string? ownPath;
     private readonly DatagramFrameWriter writer;
     private readonly SocketArrival arrival;
+    private readonly SocketPeer peer = new();
     private byte[]? received;
     private int receivedBytes = Nothing;
-    private INetPort? port;
-    private Exception? failure;
-    private int failureTold;
 
     /// <summary>Speaks over a socket.</summary>
     /// <param name="socket">A connected datagram socket, which the backend owns from now on.</param>
@@ -41,12 +39,12 @@ public sealed class DatagramNetBackend : INetBackend
         socket.Blocking = false;
         this.socket = socket;
         this.ownPath = ownPath;
-        writer = new(socket, OnRoom, Fail);
-        arrival = new(socket, () => port?.FramesWaiting(0));
+        writer = new(socket, peer.OnRoom, peer.Fail);
+        arrival = new(socket, () => peer.Port?.FramesWaiting(0));
     }
 
     /// <summary>Why the peer is gone, or null.</summary>
-    public Exception? Failure => Volatile.Read(ref failure);
+    public Exception? Failure => peer.Failure;
 
     /// <summary>The number of frames that were too much for the socket, and lost.</summary>
     public long RefusedSends => writer.Refused;
@@ -65,14 +63,14 @@ public sealed class DatagramNetBackend : INetBackend
     public static DatagramNetBackend Open(string ownPath, string peerPath)
     {
         UnixDomainSocketEndPoint own = new(ownPath);
-        UnixDomainSocketEndPoint peer = new(peerPath);
+        UnixDomainSocketEndPoint other = new(peerPath);
         Socket socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         bool bound = false;
         try
         {
             socket.Bind(own);
             bound = true;
-            socket.Connect(peer);
+            socket.Connect(other);
             return new(socket, ownPath);
         }
         catch
@@ -84,7 +82,7 @@ public sealed class DatagramNetBackend : INetBackend
     }
 
     /// <inheritdoc/>
-    public void Attach(INetPort port) => this.port = port;
+    public void Attach(INetPort port) => peer.Port = port;
 
     /// <inheritdoc/>
     public void Configure(NetOffloads offloads, int queues)
@@ -105,7 +103,7 @@ public sealed class DatagramNetBackend : INetBackend
     public void Consume(int queue) => receivedBytes = Nothing;
 
     /// <inheritdoc/>
-    public void EndReceive(int queue) => TellFailure();
+    public void EndReceive(int queue) => peer.TellFailure();
 
     /// <inheritdoc/>
     public bool CanSend(int queue) => writer.HasRoom;
@@ -117,12 +115,12 @@ public sealed class DatagramNetBackend : INetBackend
     }
 
     /// <inheritdoc/>
-    public void EndSend(int queue) => TellFailure();
+    public void EndSend(int queue) => peer.TellFailure();
 
     /// <summary>Closes the socket.</summary>
     public ValueTask DisposeAsync()
     {
-        Fail(new ObjectDisposedException(nameof(DatagramNetBackend)));
+        peer.Fail(new ObjectDisposedException(nameof(DatagramNetBackend)));
         socket.Dispose();
         if (ownPath is not null) File.Delete(ownPath);
         return ValueTask.CompletedTask;
@@ -142,28 +140,15 @@ public sealed class DatagramNetBackend : INetBackend
                     return true;
                 }
 
-                if (error != SocketError.WouldBlock) Fail(new SocketException((int)error));
+                if (error != SocketError.WouldBlock) peer.Fail(new SocketException((int)error));
                 else if (!arrival.IsThereAlready()) return false;
             }
         }
         catch (ObjectDisposedException e)
         {
-            Fail(e);
+            peer.Fail(e);
         }
 
         return false;
-    }
-
-    private void OnRoom()
-    {
-        port?.RoomAvailable(0);
-        TellFailure();
-    }
-
-    private void Fail(Exception why) => Interlocked.CompareExchange(ref failure, why, null);
-
-    private void TellFailure()
-    {
-        if (Failure is not null && Interlocked.Exchange(ref failureTold, 1) == 0) port?.LinkChanged(false);
     }
 }

@@ -22,14 +22,15 @@ internal sealed class FrameRing
     private byte[]? bytes;
     private long written;
     private long consumed;
+    private int readerWaits;
 
     /// <param name="capacity">The number of bytes for frames and what is kept with them.</param>
     internal FrameRing(int capacity) => this.capacity = (capacity + Alignment - 1) / Alignment * Alignment;
 
-    internal bool IsEmpty => Volatile.Read(ref written) == Volatile.Read(ref consumed);
-
     /// <summary>Whether there is room for a frame of any size.</summary>
     internal bool HasRoom => Room >= MinCapacity;
+
+    private bool IsEmpty => Volatile.Read(ref written) == Volatile.Read(ref consumed);
 
     private long Room => capacity - (written - Volatile.Read(ref consumed));
 
@@ -58,8 +59,28 @@ internal sealed class FrameRing
         return true;
     }
 
-    /// <summary>Shows the oldest frame.</summary>
+    /// <summary>Whether the reader has found nothing and now would find something; says so once.</summary>
+    internal bool TakeWaitingReader() =>
+        Volatile.Read(ref readerWaits) != 0 && !IsEmpty && Interlocked.Exchange(ref readerWaits, 0) != 0;
+
+    /// <summary>Shows the oldest frame; if there is none, the reader waits for one from now on.</summary>
     internal bool TryPeek(out NetHeader header, out ReadOnlySpan<byte> frame)
+    {
+        if (TryPeekNow(out header, out frame)) return true;
+        // Full fence: either the writer sees that the reader waits, or the reader sees what it has written.
+        Interlocked.Exchange(ref readerWaits, 1);
+        return TryPeekNow(out header, out frame);
+    }
+
+    /// <summary>Removes the frame that was shown.</summary>
+    internal void Consume()
+    {
+        int length = MemoryMarshal.Read<int>(bytes.AsSpan((int)(consumed % capacity)));
+        // Release: the bytes have been read before the writer may use them again.
+        Volatile.Write(ref consumed, consumed + Align(RecordBytes + length));
+    }
+
+    private bool TryPeekNow(out NetHeader header, out ReadOnlySpan<byte> frame)
     {
         header = default;
         frame = default;
@@ -77,14 +98,6 @@ internal sealed class FrameRing
         header = NetHeader.Read(memory[(at + LengthBytes)..]);
         frame = memory.Slice(at + RecordBytes, length);
         return true;
-    }
-
-    /// <summary>Removes the frame that was shown.</summary>
-    internal void Consume()
-    {
-        int length = MemoryMarshal.Read<int>(bytes.AsSpan((int)(consumed % capacity)));
-        // Release: the bytes have been read before the writer may use them again.
-        Volatile.Write(ref consumed, consumed + Align(RecordBytes + length));
     }
 
     private static int Align(int length) => (length + Alignment - 1) & -Alignment;

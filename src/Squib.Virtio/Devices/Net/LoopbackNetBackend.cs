@@ -9,12 +9,11 @@ public sealed class LoopbackNetBackend : INetBackend
 
     private readonly FrameRing ring;
     private INetPort? port;
-    private int readerWaits;
     private int writerWaits;
 
     /// <summary>Makes a loop.</summary>
     /// <param name="offloads">What headers may ask for; it comes back to the guest that asked.</param>
-    /// <param name="capacity">The number of bytes of frames that can be under way, at least 128 KiB.</param>
+    /// <param name="capacity">The number of bytes of frames that can be under way, at least 131,148.</param>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is less than two frames of the largest size need.</exception>
     public LoopbackNetBackend(NetOffloads offloads = NetOffloads.None, int capacity = DefaultCapacity)
     {
@@ -38,13 +37,7 @@ public sealed class LoopbackNetBackend : INetBackend
     }
 
     /// <inheritdoc/>
-    public bool TryPeek(int queue, out NetHeader header, out ReadOnlySpan<byte> frame)
-    {
-        if (ring.TryPeek(out header, out frame)) return true;
-        // Full fence: either the writer sees that we wait, or we see what it has written.
-        Interlocked.Exchange(ref readerWaits, 1);
-        return ring.TryPeek(out header, out frame);
-    }
+    public bool TryPeek(int queue, out NetHeader header, out ReadOnlySpan<byte> frame) => ring.TryPeek(out header, out frame);
 
     /// <inheritdoc/>
     public void Consume(int queue) => ring.Consume();
@@ -74,8 +67,7 @@ public sealed class LoopbackNetBackend : INetBackend
     {
         // Full fence, the other half of that in TryPeek.
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref readerWaits) != 0 && !ring.IsEmpty && Interlocked.Exchange(ref readerWaits, 0) != 0)
-            port?.FramesWaiting(0);
+        if (ring.TakeWaitingReader()) port?.FramesWaiting(0);
     }
 
     /// <inheritdoc/>

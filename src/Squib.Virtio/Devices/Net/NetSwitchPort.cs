@@ -26,7 +26,6 @@ public sealed class NetSwitchPort : INetBackend
     private INetPort? port;
     private volatile bool isUp = true;
     private volatile bool isClosed;
-    private int readerWaits;
     private int burst;
     private int senderWaits;
     private long dropped;
@@ -71,13 +70,7 @@ public sealed class NetSwitchPort : INetBackend
     }
 
     /// <inheritdoc/>
-    public bool TryPeek(int queue, out NetHeader header, out ReadOnlySpan<byte> frame)
-    {
-        if (ring.TryPeek(out header, out frame)) return true;
-        // Full fence: either the writer sees that we wait, or we see what it has written.
-        Interlocked.Exchange(ref readerWaits, 1);
-        return ring.TryPeek(out header, out frame);
-    }
+    public bool TryPeek(int queue, out NetHeader header, out ReadOnlySpan<byte> frame) => ring.TryPeek(out header, out frame);
 
     /// <inheritdoc/>
     public void Consume(int queue) => ring.Consume();
@@ -150,8 +143,7 @@ public sealed class NetSwitchPort : INetBackend
 
     internal void WakeReader()
     {
-        if (Volatile.Read(ref readerWaits) != 0 && !ring.IsEmpty && Interlocked.Exchange(ref readerWaits, 0) != 0)
-            port?.FramesWaiting(0);
+        if (ring.TakeWaitingReader()) port?.FramesWaiting(0);
     }
 
     private ref ulong PlaceOf(MacAddress address) =>

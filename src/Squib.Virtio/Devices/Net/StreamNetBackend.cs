@@ -13,9 +13,7 @@ public sealed class StreamNetBackend : INetBackend
     private readonly StreamFrameReader reader;
     private readonly StreamFrameWriter writer;
     private readonly SocketArrival arrival;
-    private INetPort? port;
-    private Exception? failure;
-    private int failureTold;
+    private readonly SocketPeer peer = new();
 
     /// <summary>Speaks over a socket.</summary>
     /// <param name="socket">A connected stream socket, which the backend owns from now on.</param>
@@ -28,12 +26,12 @@ public sealed class StreamNetBackend : INetBackend
         socket.Blocking = false;
         this.socket = socket;
         reader = new(socket);
-        writer = new(socket, OnRoom, Fail);
-        arrival = new(socket, () => port?.FramesWaiting(0));
+        writer = new(socket, peer.OnRoom, peer.Fail);
+        arrival = new(socket, () => peer.Port?.FramesWaiting(0));
     }
 
     /// <summary>Why the peer is gone, or null.</summary>
-    public Exception? Failure => Volatile.Read(ref failure);
+    public Exception? Failure => peer.Failure;
 
     /// <inheritdoc/>
     public int QueueCount => 1;
@@ -62,7 +60,7 @@ public sealed class StreamNetBackend : INetBackend
     }
 
     /// <inheritdoc/>
-    public void Attach(INetPort port) => this.port = port;
+    public void Attach(INetPort port) => peer.Port = port;
 
     /// <inheritdoc/>
     public void Configure(NetOffloads offloads, int queues)
@@ -79,7 +77,7 @@ public sealed class StreamNetBackend : INetBackend
             switch (reader.Read(out frame, out Exception? why))
             {
                 case StreamFrameRead.Frame: return true;
-                case StreamFrameRead.Failed: Fail(why!); return false;
+                case StreamFrameRead.Failed: peer.Fail(why!); return false;
                 default:
                     if (!arrival.IsThereAlready()) return false;
                     break;
@@ -93,7 +91,7 @@ public sealed class StreamNetBackend : INetBackend
     public void Consume(int queue) => reader.Consume();
 
     /// <inheritdoc/>
-    public void EndReceive(int queue) => TellFailure();
+    public void EndReceive(int queue) => peer.TellFailure();
 
     /// <inheritdoc/>
     public bool CanSend(int queue) => writer.HasRoom();
@@ -105,27 +103,14 @@ public sealed class StreamNetBackend : INetBackend
     public void EndSend(int queue)
     {
         writer.Flush();
-        TellFailure();
+        peer.TellFailure();
     }
 
     /// <summary>Closes the socket.</summary>
     public ValueTask DisposeAsync()
     {
-        Fail(new ObjectDisposedException(nameof(StreamNetBackend)));
+        peer.Fail(new ObjectDisposedException(nameof(StreamNetBackend)));
         socket.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private void OnRoom()
-    {
-        port?.RoomAvailable(0);
-        TellFailure();
-    }
-
-    private void Fail(Exception why) => Interlocked.CompareExchange(ref failure, why, null);
-
-    private void TellFailure()
-    {
-        if (Failure is not null && Interlocked.Exchange(ref failureTold, 1) == 0) port?.LinkChanged(false);
     }
 }
