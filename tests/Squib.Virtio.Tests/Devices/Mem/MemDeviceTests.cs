@@ -1,4 +1,5 @@
 using Squib.Virtio.Devices.Mem;
+using Squib.Virtio.Memory;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
@@ -9,6 +10,8 @@ namespace Squib.Virtio.Tests.Devices.Mem;
 public sealed class MemDeviceTests
 {
     private const uint ConfigurationChange = 2;
+    private const ulong Base = 0x1_0000_0000;
+
     private readonly MemGuest guest = new();
 
     [Theory]
@@ -180,16 +183,8 @@ public sealed class MemDeviceTests
     {
         byte[] memory = new byte[8 * 4096];
         SpyReclaimer owner = new(memory);
-        const ulong Base = 0x1_0000_0000;
-        MemDevice device = new(new DiscardingMemBackend(owner), new()
-        {
-            Address = Base,
-            RegionBytes = memory.Length,
-            RequestedBytes = memory.Length,
-            BlockBytes = 4096,
-        });
-        Squib.Virtio.Memory.GuestMemory all = new(new(0x8000_0000, new byte[1 << 20]), new(Base, memory));
-        (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: all);
+        (MemDevice device, GuestDriver driver, GuestMemory all) =
+            AttachTo(memory, owner, requested: memory.Length);
         DriverQueue queue = driver.Start()!;
         Send(Plug, 0, 4);
         Assert.True(all.TryWrite(Base, Enumerable.Repeat((byte)7, 4 * 4096).ToArray()));
@@ -218,16 +213,8 @@ public sealed class MemDeviceTests
     public void Without_UNPLUGGED_INACCESSIBLE_unplugged_memory_can_be_read()
     {
         byte[] memory = new byte[8 * 4096];
-        const ulong Base = 0x1_0000_0000;
-        MemDevice device = new(new DiscardingMemBackend(new SpyReclaimer(memory)), new()
-        {
-            Address = Base,
-            RegionBytes = memory.Length,
-            BlockBytes = 4096,
-            UnpluggedInaccessible = false,
-        });
-        Squib.Virtio.Memory.GuestMemory all = new(new(0x8000_0000, new byte[1 << 20]), new(Base, memory));
-        (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: all);
+        (MemDevice device, GuestDriver driver, GuestMemory all) =
+            AttachTo(memory, new SpyReclaimer(memory), isInaccessible: false);
         driver.Start();
         Assert.Equal(0UL, driver.Features & MemFeature.UnpluggedInaccessible);
         Assert.Equal(0, device.PluggedBytes);
@@ -239,16 +226,8 @@ public sealed class MemDeviceTests
     public void Plugged_memory_is_as_good_as_any_other_to_drivers_and_devices()
     {
         byte[] memory = new byte[1 << 20];
-        const ulong Base = 0x1_0000_0000;
-        MemDevice device = new(new DiscardingMemBackend(new SpyReclaimer(memory)), new()
-        {
-            Address = Base,
-            RegionBytes = memory.Length,
-            RequestedBytes = memory.Length,
-            BlockBytes = 4096,
-        });
-        Squib.Virtio.Memory.GuestMemory all = new(new(0x8000_0000, new byte[1 << 20]), new(Base, memory));
-        (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: all);
+        (MemDevice device, GuestDriver driver, GuestMemory all) =
+            AttachTo(memory, new SpyReclaimer(memory), requested: memory.Length);
         driver.Start()!.Submit([Request(Plug, Base, 256)], [10]);
         Assert.Equal(memory.Length, device.PluggedBytes);
         // Another device whose rings and buffers all lie in it, at whatever address they fall.
@@ -284,5 +263,22 @@ public sealed class MemDeviceTests
         static void Refuse(string name, MemOptions options) =>
             Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(
                 () => new MemDevice(new SpyMemBackend(BlockBytes), options)).ParamName);
+    }
+
+    /// <summary>A device whose region is memory of the guest, so that what is in it can be looked at.</summary>
+    private static (MemDevice Device, GuestDriver Driver, GuestMemory All) AttachTo(
+        byte[] memory, SpyReclaimer owner, long requested = 0, bool isInaccessible = true)
+    {
+        MemDevice device = new(new DiscardingMemBackend(owner), new()
+        {
+            Address = Base,
+            RegionBytes = memory.Length,
+            RequestedBytes = requested,
+            BlockBytes = 4096,
+            UnpluggedInaccessible = isInaccessible,
+        });
+        GuestMemory all = new(new(0x8000_0000, new byte[1 << 20]), new(Base, memory));
+        (GuestDriver driver, _, _) = GuestDriver.Attach(device, memory: all);
+        return (device, driver, all);
     }
 }

@@ -49,7 +49,7 @@ public sealed class DatagramNetBackendTests : IAsyncDisposable
         for (int round = 0; round < 3; round++)
         {
             await peer.SendAsync(back, Stop);
-            Assert.Equal(back, (await ReceiveAsync(guest)).Bytes);
+            Assert.Equal(back, (await guest.ReceiveOneAsync()).Bytes);
             guest.Refill(60);
         }
     }
@@ -64,7 +64,7 @@ public sealed class DatagramNetBackendTests : IAsyncDisposable
         await peer.SendAsync(new byte[NetFrame.MaxLength + 5000], Stop);
         byte[] frame = Ethernet(Own, Peer, 60);
         await peer.SendAsync(frame, Stop);
-        Assert.Equal(frame, (await ReceiveAsync(guest)).Bytes);
+        Assert.Equal(frame, (await guest.ReceiveOneAsync()).Bytes);
         Assert.Equal((4, 1), (guest.Device.Counters.BadLength, guest.Device.Counters.FramesReceived));
         Assert.True(guest.Device.IsLinkUp);
     }
@@ -192,17 +192,6 @@ public sealed class DatagramNetBackendTests : IAsyncDisposable
         Assert.False(File.Exists(third));
         Assert.ThrowsAny<SocketException>(() => DatagramNetBackend.Open(PeerPath, OwnPath));
         Assert.True(File.Exists(PeerPath));
-    }
-
-    private static async Task<ReceivedFrame> ReceiveAsync(NetGuest guest)
-    {
-        while (true)
-        {
-            Stop.ThrowIfCancellationRequested();
-            List<ReceivedFrame> frames = guest.Receive();
-            if (frames.Count > 0) return Assert.Single(frames);
-            await Task.Yield();
-        }
     }
 
     private async Task<List<byte[]>> ReadAsync(int count)

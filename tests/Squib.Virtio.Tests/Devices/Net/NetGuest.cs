@@ -101,6 +101,18 @@ internal sealed class NetGuest
     /// <summary>Takes the only frame that has been received.</summary>
     internal ReceivedFrame ReceiveOne(int pair = 0) => Assert.Single(Receive(pair));
 
+    /// <summary>Takes the only frame that has been received, once there is one: a backend with a host behind it takes its time.</summary>
+    internal async Task<ReceivedFrame> ReceiveOneAsync()
+    {
+        while (true)
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            List<ReceivedFrame> frames = Receive();
+            if (frames.Count > 0) return Assert.Single(frames);
+            await Task.Yield();
+        }
+    }
+
     /// <summary>Gives a command and waits for the answer.</summary>
     internal byte Command(byte commandClass, byte command, params byte[] arguments)
     {

@@ -53,7 +53,7 @@ public sealed class StreamNetBackendTests : IAsyncDisposable
         foreach (int round in Enumerable.Range(0, 3))
         {
             await SendAsync(frame);
-            Assert.Equal(frame, (await ReceiveAsync(guest)).Bytes);
+            Assert.Equal(frame, (await guest.ReceiveOneAsync()).Bytes);
             Assert.Equal(round + 1, guest.Device.Counters.FramesReceived);
         }
     }
@@ -115,7 +115,7 @@ public sealed class StreamNetBackendTests : IAsyncDisposable
         await peer.SendAsync(new byte[8], Stop);
         byte[] frame = Ethernet(Own, Peer, 60);
         await SendAsync(frame);
-        Assert.Equal(frame, (await ReceiveAsync(guest)).Bytes);
+        Assert.Equal(frame, (await guest.ReceiveOneAsync()).Bytes);
         Assert.Equal(2, guest.Device.Counters.BadLength);
         Assert.True(guest.Device.IsLinkUp);
     }
@@ -131,7 +131,7 @@ public sealed class StreamNetBackendTests : IAsyncDisposable
         byte[] prefix = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(prefix, length);
         await peer.SendAsync((byte[])[.. Prefixed(frame), .. prefix, 1, 2, 3], Stop);
-        Assert.Equal(frame, (await ReceiveAsync(guest)).Bytes);
+        Assert.Equal(frame, (await guest.ReceiveOneAsync()).Bytes);
         await LinkDownAsync(guest);
         Assert.IsType<InvalidDataException>(backend.Failure);
         // The driver goes on and nothing happens.
@@ -150,7 +150,7 @@ public sealed class StreamNetBackendTests : IAsyncDisposable
         byte[] frame = Ethernet(Own, Peer, 60);
         await peer.SendAsync((byte[])[.. Prefixed(frame), .. Prefixed(frame)[..bytes]], Stop);
         peer.Dispose();
-        Assert.Equal(frame, (await ReceiveAsync(guest)).Bytes);
+        Assert.Equal(frame, (await guest.ReceiveOneAsync()).Bytes);
         await LinkDownAsync(guest);
         Assert.IsType<EndOfStreamException>(backend.Failure);
         Assert.Equal(0, guest.Status & 1);
@@ -262,17 +262,6 @@ public sealed class StreamNetBackendTests : IAsyncDisposable
         byte[] prefix = new byte[4];
         BinaryPrimitives.WriteInt32BigEndian(prefix, frame.Length);
         return [.. prefix, .. frame];
-    }
-
-    private static async Task<ReceivedFrame> ReceiveAsync(NetGuest guest)
-    {
-        while (true)
-        {
-            Stop.ThrowIfCancellationRequested();
-            List<ReceivedFrame> frames = guest.Receive();
-            if (frames.Count > 0) return Assert.Single(frames);
-            await Task.Yield();
-        }
     }
 
     private static async Task LinkDownAsync(NetGuest guest)
