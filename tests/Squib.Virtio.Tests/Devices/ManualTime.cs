@@ -3,13 +3,20 @@ namespace Squib.Virtio.Tests.Devices;
 /// <summary>Time that passes when a test says so; timers fire while it passes.</summary>
 internal sealed class ManualTime : TimeProvider
 {
+    private readonly Lock gate = new();
     private readonly List<Timer> timers = [];
     private long now;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     /// <summary>The number of timers that would fire.</summary>
-    internal int Armed => timers.Count(timer => timer.Due != Timer.Never);
+    internal int Armed
+    {
+        get
+        {
+            lock (gate) return timers.Count(timer => timer.Due != Timer.Never);
+        }
+    }
 
     public override long GetTimestamp() => now;
 
@@ -19,7 +26,7 @@ internal sealed class ManualTime : TimeProvider
     {
         Timer timer = new(this, callback, state);
         timer.Change(dueTime, period);
-        timers.Add(timer);
+        lock (gate) timers.Add(timer);
         return timer;
     }
 
@@ -39,9 +46,12 @@ internal sealed class ManualTime : TimeProvider
     private Timer? Next()
     {
         Timer? first = null;
-        foreach (Timer timer in timers)
+        lock (gate)
         {
-            if (first is null || timer.Due < first.Due) first = timer;
+            foreach (Timer timer in timers)
+            {
+                if (first is null || timer.Due < first.Due) first = timer;
+            }
         }
 
         return first;
@@ -62,7 +72,10 @@ internal sealed class ManualTime : TimeProvider
             return true;
         }
 
-        public void Dispose() => owner.timers.Remove(this);
+        public void Dispose()
+        {
+            lock (owner.gate) owner.timers.Remove(this);
+        }
 
         public ValueTask DisposeAsync()
         {

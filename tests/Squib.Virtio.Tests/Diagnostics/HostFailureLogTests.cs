@@ -1,14 +1,18 @@
 using System.Buffers.Binary;
+using Squib.Virtio.Devices.Balloon;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Devices.Console;
+using Squib.Virtio.Devices.Mem;
 using Squib.Virtio.Devices.Net;
 using Squib.Virtio.Devices.Pmem;
 using Squib.Virtio.Devices.Rng;
+using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Interrupts;
 using Squib.Virtio.Memory;
 using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Tests.Devices;
+using Squib.Virtio.Tests.Devices.Vsock;
 using Squib.Virtio.Tests.Transport;
 using Squib.Virtio.Transport;
 using Xunit;
@@ -103,6 +107,46 @@ public sealed class HostFailureLogTests
         AssertLines("name 5: the cable failed on the host; the guest has been told and goes on.");
     }
 
+    [Fact]
+    public void An_owner_of_memory_that_fails_is_logged()
+    {
+        FaultyMemory owner = new(16 << 20, FaultPlan.Always(HostFault.IoError));
+        GuestDriver driver = Start(new BalloonDevice([new(0x8000_0000, owner)]));
+        for (uint page = 0; page < 100; page++) Submit(driver.Queues[0], [BitConverter.GetBytes(0x8_0100 + page)], []);
+        AssertLines("name 5: the return of pages failed on the host; the guest has been told and goes on.");
+    }
+
+    [Fact]
+    public void A_backend_of_plugged_memory_that_fails_is_logged()
+    {
+        MemDevice device = new(
+            new FaultyMemory(64 << 20, FaultPlan.Always(HostFault.IoError)),
+            new() { Address = 0x1_0000_0000, RegionBytes = 64 << 20, RequestedBytes = 64 << 20 });
+        GuestDriver driver = Start(device);
+        byte[] plug = new byte[24];
+        BinaryPrimitives.WriteUInt64LittleEndian(plug.AsSpan(8), 0x1_0000_0000);
+        plug[16] = 1;
+        for (int i = 0; i < 100; i++) Submit(driver.Queues[0], [plug], [10]);
+        AssertLines("name 5: a change of blocks failed on the host; the guest has been told and goes on.");
+        Assert.Equal(100, device.Counters.Busy);
+    }
+
+    [Fact]
+    public async Task A_backend_of_sockets_that_fails_is_logged()
+    {
+        await using VsockGuest guest = VsockGuest.Start(logger: logger);
+        guest.Device.Backend = new FailingSockets();
+        for (uint port = 0; port < 100; port++)
+        {
+            guest.Send(Op.Request, port, 9);
+            Assert.Equal(Op.Rst, guest.ReceiveOne().Op);
+        }
+
+        Assert.Equal(LinesAtOnce, logger.Entries.Count);
+        Assert.All(logger.Entries, entry => Assert.Equal(105, entry.Id));
+        Assert.Equal(100, guest.Device.Counters.Refused);
+    }
+
     private static void Submit(DriverQueue queue, byte[][] readable, int[] writable)
     {
         queue.Submit(readable, writable);
@@ -138,6 +182,11 @@ public sealed class HostFailureLogTests
         GuestDriver driver = new(transport, memory);
         driver.Start();
         return driver;
+    }
+
+    private sealed class FailingSockets : IVsockBackend
+    {
+        public void Connect(VsockRequest request) => throw new IOException("It is gone.");
     }
 
     /// <summary>Waits until it is cancelled, and says so as .NET does.</summary>

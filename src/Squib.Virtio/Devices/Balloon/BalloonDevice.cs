@@ -197,6 +197,7 @@ public sealed class BalloonDevice : IVirtioDevice, IMeasuredDevice
     {
         ArgumentNullException.ThrowIfNull(session);
         GuestMemory memory = session.Memory;
+        pages.Session = session;
         List<Task> loops =
         [
             new BalloonPageQueue(session.Queues[InflateQueue], memory, pages, inflates: true, reset).RunAsync(),

@@ -1,4 +1,5 @@
 using Squib.Virtio.Memory;
+using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Balloon;
 
@@ -21,6 +22,9 @@ internal sealed class BalloonPages
     private long invalidPages;
 
     internal BalloonPages(IReadOnlyList<ReclaimableMemory> owners) => this.owners = [.. owners];
+
+    /// <summary>Where an owner that fails is told of: the last session.</summary>
+    internal DriverSession? Session { get; set; }
 
     /// <summary>The number of pages in the balloon.</summary>
     internal long Count
@@ -151,9 +155,10 @@ internal sealed class BalloonPages
         {
             done = owned.Owner.TryDiscard((long)((first * PageRange.PageBytes) - owned.Start), length);
         }
-        catch (Exception)
+        catch (Exception error)
         {
-            // The guest has given the pages up in any case; that the host could not use them shows in the counter.
+            // The guest has given the pages up in any case.
+            Session?.ReportHostFailure("the return of pages", error);
         }
 
         if (done) Interlocked.Add(ref discardedBytes, length);

@@ -113,6 +113,7 @@ public sealed class MemDevice : IVirtioDevice, IMeasuredDevice
     {
         ArgumentNullException.ThrowIfNull(session);
         Virtqueue queue = session.Queues[0];
+        region.Session = session;
         while (await queue.WaitAsync().ConfigureAwait(false)) ServeBatch(queue);
     }
 

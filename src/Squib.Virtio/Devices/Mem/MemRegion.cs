@@ -28,6 +28,9 @@ internal sealed class MemRegion
 
     internal ConfigSpace Config { get; }
 
+    /// <summary>Where a backend that fails is told of: the last session.</summary>
+    internal DriverSession? Session { get; set; }
+
     internal long Requested
     {
         get
@@ -169,8 +172,9 @@ internal sealed class MemRegion
         {
             return change(first * options.BlockBytes, count * options.BlockBytes);
         }
-        catch (Exception)
+        catch (Exception error)
         {
+            Session?.ReportHostFailure("a change of blocks", error);
             // What a backend throws is its own; the driver is told to try again later, and the device lives on.
             return false;
         }

@@ -93,6 +93,17 @@ internal sealed class VsockConnection
         session.Outbox.Bell.Ring();
     }
 
+    /// <summary>The host's side does not want the connection that the guest asked for.</summary>
+    internal void Refuse()
+    {
+        lock (gate)
+        {
+            if (state == VsockState.Asked && !resetDue) Interlocked.Increment(ref session.Tally.Refused);
+        }
+
+        Dispose();
+    }
+
     /// <summary>Begins to wait for the host's answer to the guest.</summary>
     internal void AwaitAnswer()
     {

@@ -3,7 +3,9 @@ namespace Squib.Virtio.Devices.Vsock;
 /// <summary>What a socket device has done since it was made.</summary>
 /// <param name="Connections">The number of connections now: those of which one side at least is not done.</param>
 /// <param name="Opened">The number of connections made.</param>
-/// <param name="Refused">The number of packets answered with a reset that belonged to no connection, requests among them.</param>
+/// <param name="Refused">
+/// The number of packets answered with a reset that belonged to no connection, and of requests that the host's side refused.
+/// </param>
 /// <param name="Violations">The number of connections reset because the guest broke the rules, by sending beyond its credit for one.</param>
 /// <param name="TimedOut">The number of connections reset because the guest or the host did not answer in time.</param>
 /// <param name="PacketsFromGuest">The number of packets taken, whatever became of them.</param>

@@ -147,7 +147,7 @@ public sealed class VsockDevice : IVirtioDevice, IMeasuredDevice
     public async Task RunAsync(DriverSession session, CancellationToken reset)
     {
         ArgumentNullException.ThrowIfNull(session);
-        VsockSession now = new(this, options, slots, tally, session.Has(VsockFeature.SeqPacket));
+        VsockSession now = new(this, options, slots, tally, session);
         this.session = now;
         try
         {

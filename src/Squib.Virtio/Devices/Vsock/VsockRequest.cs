@@ -29,7 +29,7 @@ public sealed class VsockRequest
 
     /// <summary>Refuses the connection.</summary>
     /// <exception cref="InvalidOperationException">The request was answered before.</exception>
-    public void Refuse() => Take().Dispose();
+    public void Refuse() => Take().Refuse();
 
     internal VsockConnection AcceptConnection()
     {

@@ -1,4 +1,5 @@
 using Squib.Virtio.Queues;
+using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Devices.Vsock;
 
@@ -6,12 +7,12 @@ namespace Squib.Virtio.Devices.Vsock;
 internal sealed class VsockSession
 {
     private readonly VsockDevice device;
-    private readonly bool seqPacket;
+    private readonly DriverSession driver;
 
-    internal VsockSession(VsockDevice device, VsockOptions options, VsockSlots slots, VsockTally tally, bool seqPacket)
+    internal VsockSession(VsockDevice device, VsockOptions options, VsockSlots slots, VsockTally tally, DriverSession driver)
     {
         this.device = device;
-        this.seqPacket = seqPacket;
+        this.driver = driver;
         Options = options;
         Slots = slots;
         Tally = tally;
@@ -36,7 +37,7 @@ internal sealed class VsockSession
 
     /// <summary>Whether the driver knows this type of socket; streams it always does (5.10.3).</summary>
     internal bool Supports(VsockSocketType type) =>
-        type == VsockSocketType.Stream || (type == VsockSocketType.SeqPacket && seqPacket);
+        type == VsockSocketType.Stream || (type == VsockSocketType.SeqPacket && driver.Has(VsockFeature.SeqPacket));
 
     /// <summary>A packet to the guest.</summary>
     internal VsockPacket Compose(
@@ -96,10 +97,11 @@ internal sealed class VsockSession
         {
             backend.Connect(new(connection));
         }
-        catch (Exception)
+        catch (Exception error)
         {
             // Whatever is wrong with the host's side, the guest hears no, and its other connections go on.
-            connection.Dispose();
+            driver.ReportHostFailure("a connection", error);
+            connection.Refuse();
         }
     }
 

@@ -120,6 +120,7 @@ public sealed class UnixVsockBackendTests : IDisposable
             Assert.Equal(Op.Rst, guest.ReceiveOne().Op);
         }
 
+        Assert.Equal(10_000, guest.Device.Counters.Refused);
         // A socket that nobody has behind it any more is refused too.
         (await Socat.ListenAsync($"UNIX-LISTEN:{SocketPath}_5000", "-")).Dispose();
         File.WriteAllBytes(SocketPath + "_5001", []);

@@ -201,7 +201,7 @@ public sealed class VsockDeviceTests
         Assert.Equal(SocketError.TimedOut, ((SocketException)error.InnerException!).SocketErrorCode);
         WirePacket reset = guest.ReceiveOne();
         Assert.Equal((Op.Rst, port, 80u), (reset.Op, reset.SourcePort, reset.DestinationPort));
-        Assert.Equal((0, 0), (guest.Device.Counters.Connections, time.Timers));
+        Assert.Equal((0, 0), (guest.Device.Counters.Connections, time.Armed));
     }
 
     [Fact]
@@ -268,6 +268,7 @@ public sealed class VsockDeviceTests
         Assert.Equal(Op.Rst, guest.ReceiveOne().Op);
         for (uint port = 1; port <= 3; port++) guest.Send(Op.Request, port, 5000);
         Assert.Equal([Op.Response, Op.Response, Op.Rst], guest.Receive().Select(packet => packet.Op));
+        Assert.Equal(2, guest.Device.Counters.Refused);
         (await listener.AcceptAsync(Stop)).Dispose();
         guest.Send(Op.Request, 4, 5000);
         Assert.Contains(guest.Receive(), packet => packet is { Op: Op.Response, DestinationPort: 4 });
@@ -298,12 +299,14 @@ public sealed class VsockDeviceTests
         guest.Device.Backend = new Backend(_ => throw new InvalidOperationException("broken"));
         guest.Send(Op.Request, 1, 9);
         Assert.Equal(Op.Rst, guest.ReceiveOne().Op);
+        Assert.Equal((1, 0), (guest.Device.Counters.Refused, guest.Device.Counters.TimedOut));
         VsockRequest? asked = null;
         guest.Device.Backend = new Backend(request => asked = request);
         guest.Send(Op.Request, 1, 9);
         Assert.Empty(guest.Receive());
         time.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal(Op.Rst, guest.ReceiveOne().Op);
+        Assert.Equal((1, 1), (guest.Device.Counters.Refused, guest.Device.Counters.TimedOut));
         await using VsockStream late = asked!.Accept();
         await Assert.ThrowsAsync<IOException>(() => late.ReadAsync(new byte[1], Stop).AsTask());
         Assert.Throws<InvalidOperationException>(asked.Refuse);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Squib.Virtio.Devices.Vsock;
 using Squib.Virtio.Interrupts;
 using Squib.Virtio.Memory;
@@ -17,12 +18,13 @@ internal sealed class VsockGuest : IGic, IAsyncDisposable
     private DriverQueue rx;
 
     private VsockGuest(
-        VsockDevice device, ulong features, int buffers, int bufferBytes, int queueSize, TransportOptions? transport)
+        VsockDevice device, ulong features, int buffers, int bufferBytes, int queueSize, TransportOptions? transport,
+        ILogger? logger)
     {
         Device = device;
         this.bufferBytes = bufferBytes;
         GuestMemory memory = new(new GuestRegion(0x8000_0000, new byte[64 << 20]));
-        Transport = new(device, memory, new IrqLine(this, new Slot(0).Interrupt), transport);
+        Transport = new(device, memory, new IrqLine(this, new Slot(0).Interrupt), transport, logger);
         Driver = new(Transport, memory);
         Features = features;
         QueueSize = queueSize;
@@ -52,8 +54,9 @@ internal sealed class VsockGuest : IGic, IAsyncDisposable
         int buffers = 32,
         int bufferBytes = 4096 + 44,
         int queueSize = 64,
-        TransportOptions? transport = null) =>
-        new(new(options), features, buffers, bufferBytes, queueSize, transport);
+        TransportOptions? transport = null,
+        ILogger? logger = null) =>
+        new(new(options), features, buffers, bufferBytes, queueSize, transport, logger);
 
     /// <summary>Resets the device and starts it again.</summary>
     public void Start(int buffers)

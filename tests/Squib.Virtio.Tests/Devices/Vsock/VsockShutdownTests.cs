@@ -56,7 +56,7 @@ public sealed class VsockShutdownTests
         Assert.Equal(1, guest.Device.Counters.Connections);
         time.Advance(TimeSpan.FromSeconds(0.2));
         Assert.Equal(Op.Rst, guest.ReceiveOne().Op);
-        Assert.Equal((0, 0, 1L), (guest.Device.Counters.Connections, time.Timers, guest.Device.Counters.TimedOut));
+        Assert.Equal((0, 0, 1L), (guest.Device.Counters.Connections, time.Armed, guest.Device.Counters.TimedOut));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class VsockShutdownTests
         guest.Send(Op.Rw, 1000, 5000, new string('x', 40_000));
         Assert.Equal(Op.CreditUpdate, guest.ReceiveOne().Op);
         guest.Send(Op.Rst, 1000, 5000);
-        Assert.Equal((0, 0), (guest.Device.Counters.Connections, time.Timers));
+        Assert.Equal((0, 0), (guest.Device.Counters.Connections, time.Armed));
         time.Advance(TimeSpan.FromSeconds(10));
         Assert.Empty(guest.Receive());
         await Assert.ThrowsAsync<ObjectDisposedException>(() => stream.ReadAsync(new byte[1], Stop).AsTask());
