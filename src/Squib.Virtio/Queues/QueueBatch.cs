@@ -21,7 +21,7 @@ public ref struct QueueBatch
 
     // The straight way: each chain is returned before the next is taken. Two numbers count down, and while they differ the current chain
     // is with the device. They also say where in a split ring the next chain stands and is used, counted back from the ends; in a packed
-    // ring one position is both. Two, not one: so the processor need not wait for a return before it begins the next take.
+    // ring one position is both.
     private bool isStraight;
     private int toTake;
     private int toReturn;
