@@ -13,8 +13,9 @@ internal static partial class CoverageReport
     /// </summary>
     private static readonly string[] HostFiles =
     [
-        "*Options", "FileBlockBackend", "LoopbackNetBackend", "FrameRing", "StreamNetBackend", "StreamFrameReader", "StreamFrameWriter",
-        "SocketArrival", "MacAddress", "UnixVsockBackend", "UnixVsockCall", "UnixVsockLink", "DiscardingMemBackend", "Slot", "SlotAllocator",
+        "*Options", "FileBlockBackend", "MemoryBlockBackend", "LoopbackNetBackend", "FrameRing", "StreamNetBackend", "StreamFrameReader",
+        "StreamFrameWriter", "DatagramNetBackend", "DatagramFrameWriter", "SocketArrival", "SocketPeer", "NetSwitch", "NetSwitchPort",
+        "MacAddress", "UnixVsockBackend", "UnixVsockCall", "UnixVsockLink", "DiscardingMemBackend", "Slot", "SlotAllocator",
         "SeededEntropySource", "BootTimerDevice", "Psci",
     ];
 

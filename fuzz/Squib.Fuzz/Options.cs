@@ -11,6 +11,9 @@ internal sealed record Options(string Target)
 
     internal string? Corpus { get; private init; }
 
+    /// <summary>Where more inputs are.</summary>
+    internal IReadOnlyList<string> Added { get; private init; } = [];
+
     internal int Jobs { get; private init; } = 1;
 
     internal static Options? TryRead(string[] arguments)
@@ -22,6 +25,7 @@ internal sealed record Options(string Target)
             string value = arguments[i + 1];
             bool isNumber = double.TryParse(value, CultureInfo.InvariantCulture, out double number) && number >= 0;
             if (arguments[i] == "--corpus") options = options with { Corpus = value };
+            else if (arguments[i] == "--add") options = options with { Added = [.. options.Added, value] };
             else if (!isNumber) return null;
             else if (arguments[i] == "--minutes") options = options with { Duration = TimeSpan.FromMinutes(number) };
             else if (arguments[i] == "--seed") options = options with { Seed = (int)number };

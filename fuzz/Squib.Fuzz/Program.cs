@@ -8,11 +8,13 @@ internal static class Program
 {
     private const string Usage =
         """
-        squib-fuzz TARGET [--minutes N] [--seed S] [--corpus DIR] [--jobs N]   fuzz, and keep what showed something new
-        squib-fuzz list                                                        the targets
-        squib-fuzz replay TARGET [FILE...]                                     run inputs, by default the corpus
-        squib-fuzz minimise TARGET [--corpus DIR]                              leave out of the corpus what shows nothing of its own
-        squib-fuzz coverage FILE                                               the table of a Cobertura file from the coverage collector
+        squib-fuzz TARGET [--minutes N] [--seed S] [--jobs N] [--corpus FILE] [--add PATH]...   fuzz, and keep what showed something new
+        squib-fuzz list                                            the targets
+        squib-fuzz replay TARGET [FILE...]                         run inputs, each a file as it is, by default the corpus
+        squib-fuzz minimise TARGET [--corpus FILE] [--add PATH]... leave out of the corpus what shows nothing of its own
+        squib-fuzz coverage FILE                                   the table of a Cobertura file from the coverage collector
+
+        A PATH with more inputs is another corpus, or a folder in which each file is one input.
         """;
 
     /// <summary>No execution takes a thousandth of this.</summary>
@@ -27,10 +29,12 @@ internal static class Program
         }
 
         if (arguments is ["replay", var name, ..] && FuzzTargets.TryCreate(name) is { } replayed) return Replay(replayed, arguments[2..]);
-        if (arguments is ["minimise", var which, ..] && FuzzTargets.TryCreate(which) is { } large)
+        if (arguments is ["minimise", ..] && Options.TryRead(arguments[1..]) is { } chosen && FuzzTargets.TryCreate(chosen.Target) is { } large)
         {
-            string folder = Options.TryRead(arguments[1..])?.Corpus ?? Corpus.Find(which);
-            Corpus.Save(folder, FuzzRun.Minimise(large, Corpus.Load(folder)));
+            List<byte[]> all = Load(chosen);
+            List<byte[]> kept = FuzzRun.Minimise(large, all);
+            Corpus.Save(FileOf(chosen), large.Name, kept);
+            Console.WriteLine($"{large.Name}: {kept.Count} of {all.Count} inputs are kept");
             return 0;
         }
 
@@ -45,29 +49,37 @@ internal static class Program
         return 2;
     }
 
+    private static string FileOf(Options options) => options.Corpus ?? Corpus.Find(options.Target);
+
+    private static List<byte[]> Load(Options options)
+    {
+        string? missing = options.Added.FirstOrDefault(path => !Path.Exists(path));
+        if (missing is not null) throw new FileNotFoundException($"There is no {missing}.");
+        return [.. options.Added.Prepend(FileOf(options)).SelectMany(Corpus.Load)];
+    }
+
     private static int Replay(IFuzzTarget target, string[] files)
     {
-        if (files.Length == 0) files = [.. Directory.EnumerateFiles(Corpus.Find(target.Name)).Order(StringComparer.Ordinal)];
+        List<byte[]> inputs = files.Length == 0 ? Corpus.Load(Corpus.Find(target.Name)) : [.. files.Select(File.ReadAllBytes)];
         Executor executor = new(target);
         int bad = 0;
-        foreach (string file in files)
+        foreach (byte[] input in inputs)
         {
-            if (executor.TryRun(File.ReadAllBytes(file)) is not { } wrong) continue;
-            Console.WriteLine($"{file}: {wrong}");
+            if (executor.TryRun(input) is not { } wrong) continue;
+            Console.WriteLine($"{Corpus.NameOf(input)}: {wrong}");
             bad++;
         }
 
-        Console.WriteLine($"{files.Length} inputs, {bad} findings");
+        Console.WriteLine($"{inputs.Count} inputs, {bad} findings");
         return bad == 0 ? 0 : 1;
     }
 
     private static int Fuzz(Options options)
     {
-        string folder = options.Corpus ?? Corpus.Find(options.Target);
-        List<byte[]> corpus = Corpus.Load(folder);
+        List<byte[]> corpus = Load(options);
         Executor[] executors = [.. Enumerable.Range(0, options.Jobs).Select(_ => new Executor(FuzzTargets.TryCreate(options.Target)!))];
         FuzzRun[] runs = [.. executors.Select((executor, i) => new FuzzRun(executor, options.Seed + i, Console.Out))];
-        Console.WriteLine($"{options.Target}: seed {options.Seed}, {corpus.Count} inputs in {folder}");
+        Console.WriteLine($"{options.Target}: seed {options.Seed}, {corpus.Count} inputs in {FileOf(options)}");
         TimeSpan before = Environment.CpuUsage.TotalTime;
         using (new Timer(_ => FailIfHung(executors), null, Hang, Hang))
         {
@@ -81,7 +93,8 @@ internal static class Program
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{options.Target}: {executions} executions, {seconds:f1} s of CPU, {executions / seconds:f0} executions per second of CPU"));
-        Corpus.Save(folder, FuzzRun.Minimise(FuzzTargets.TryCreate(options.Target)!, runs.SelectMany(run => run.Inputs)));
+        IFuzzTarget fresh = FuzzTargets.TryCreate(options.Target)!;
+        Corpus.Save(FileOf(options), fresh.Name, FuzzRun.Minimise(fresh, runs.SelectMany(run => run.Inputs)));
         int findings = 0;
         foreach (FuzzRun run in runs)
         {

@@ -14,7 +14,7 @@ internal sealed class DeviceBench
     private const int RamBytes = 0x2_0000;
     private const ulong Arena = GuestRam.Start + 0x1_0000;
     private const int MostPieces = 16;
-    private const int PairBits = 14;
+    private const int PairBits = 12;
 
     private readonly FailureLog log = new();
     private readonly RecordingGic gic = new();

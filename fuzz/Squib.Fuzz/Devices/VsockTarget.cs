@@ -13,6 +13,8 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     private const int PacketBytes = 44;
     private const int MostStreams = 8;
 
+    private static readonly int[] PieceBytes = [0, 1, 2, 3, 7, 64, 600, 1024];
+
     private readonly ManualTime time = new();
     private readonly DeviceBench bench;
     private readonly VsockDevice device;
@@ -21,6 +23,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     private readonly List<(Task<VsockStream> Task, CancellationTokenSource End)> asked = [];
     private readonly byte[] buffer = new byte[1024];
     private CancellationTokenSource operationsEnd = new();
+    private VsockRequest? answered;
     private int answers;
     private uint lastHostPort;
     private uint lastGuestPort;
@@ -46,6 +49,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
     public void Run(Script script, Behaviour behaviour)
     {
         answers = 0;
+        answered = null;
         bench.Begin(script, behaviour);
         using VsockListener listener = device.Listen(1000, script.Flag() ? VsockSocketType.SeqPacket : VsockSocketType.Stream, backlog: 2);
         VsockCounters before = device.Counters;
@@ -91,6 +95,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         bench.IsElsewhere = false;
         FindingException.ThrowIf(device.Counters.Connections != 0, "A connection is left over.");
         FindingException.ThrowIf(time.Armed != 0, "A timer is left over.");
+        FindingException.ThrowIf(!device.ConnectAsync(1).AsTask().IsFaulted, "A device without a driver has a connection.");
         answers = 0;
         device.ResetTransport(Cid);
         bench.Restart();
@@ -116,7 +121,9 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
             case 9: Lend(2, 1 + script.Below(2), 8, script.Byte()); break;
             case <= 11: SendAny(script); break;
             case 12: Ask(script); break;
-            default: SendLikely(script); break;
+            case <= 15: SendLikely(script); break;
+            case 16: ActInMessage(script); break;
+            default: ActRarely(script, listener); break;
         }
     }
 
@@ -201,7 +208,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
             {
                 case 0 when known: Accept(listener); break;
                 case 1 when requests.Count > 0:
-                    VsockRequest request = requests[0];
+                    VsockRequest request = answered = requests[0];
                     requests.RemoveAt(0);
                     if (choice < 160) streams.Add(request.Accept());
                     else request.Refuse();
@@ -209,11 +216,7 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
                 case 2: time.Advance(TimeSpan.FromMilliseconds(choice * 16)); break;
                 case 3 when choice > 160: device.ResetTransport(choice > 200 ? 4u : null); break;
                 case 4 when choice < 160: TakeAnswered(); break;
-                case 4:
-                    operationsEnd.Cancel();
-                    operationsEnd.Dispose();
-                    operationsEnd = new();
-                    break;
+                case 4: GiveUp(); break;
                 case 5 or 6 when stream is not null: Try(() => stream.ReadAsync(buffer.AsMemory(0, choice * 4), end).AsTask()); break;
                 case 7 or 8 when stream is not null: Try(() => stream.WriteAsync(buffer.AsMemory(0, choice * 4), end).AsTask()); break;
                 case 9 when stream is not null:
@@ -227,6 +230,66 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
                     break;
             }
         });
+    }
+
+    /// <summary>Pieces of a message, from either side, reads of some bytes of it, and giving up in the middle.</summary>
+    private void ActInMessage(Script script)
+    {
+        if (streams.Count == 0) return;
+        VsockStream stream = streams[script.Below(streams.Count)];
+        int choice = script.Byte();
+        int size = PieceBytes[choice >> 3 & 7];
+        int ends = choice >> 6;
+        CancellationToken end = script.Below(16) == 15 ? new(canceled: true) : operationsEnd.Token;
+        bench.Step(400 + (choice & 7) + (stream.Type == VsockSocketType.SeqPacket ? 8 : 0));
+        switch (choice & 7)
+        {
+            case <= 1: Send(5, stream.GuestPort, stream.HostPort, (ushort)stream.Type, (uint)ends, new byte[size], 4096, 0, 0); break;
+            // A smaller buffer than what is on its way.
+            case 2: Send(6, stream.GuestPort, stream.HostPort, (ushort)stream.Type, 0, null, (uint)size, script.Byte(), 0); break;
+            case 3 or 4: bench.Observe(() => Try(() => stream.ReceiveAsync(buffer.AsMemory(0, size), end).AsTask())); break;
+            case 5: bench.Observe(() => Try(() => stream.ReadAsync(buffer.AsMemory(0, size), end).AsTask())); break;
+            case 6: bench.Observe(() => Try(() => stream.SendAsync(buffer.AsMemory(0, size), (ends & 1) != 0, (ends & 2) != 0, end).AsTask())); break;
+            default: bench.Observe(GiveUp); break;
+        }
+    }
+
+    /// <summary>What a host does seldom, and its own mistakes.</summary>
+    private void ActRarely(Script script, VsockListener listener)
+    {
+        VsockStream? stream = streams.Count > 0 ? streams[script.Below(streams.Count)] : null;
+        int choice = script.Below(6);
+        bench.Step(1000 + choice);
+        bench.Observe(() => Try(() =>
+        {
+            switch (choice)
+            {
+                case 0: listener.Dispose(); break;
+                case 1: device.Listen(listener.Port).Dispose(); break;
+                case 2: device.ResetTransport(0); break;
+                case 3: answered?.Refuse(); break;
+                case 4 when stream is not null:
+                    // On a stream that is done with, reads and writes that hold the thread up end at once.
+                    stream.Dispose();
+                    streams.Remove(stream);
+                    stream.Write(buffer, 0, 1);
+                    break;
+                case 5 when stream is not null:
+                    stream.Dispose();
+                    streams.Remove(stream);
+                    stream.ReadExactly(buffer, 0, 1);
+                    break;
+            }
+
+            return Task.CompletedTask;
+        }));
+    }
+
+    private void GiveUp()
+    {
+        operationsEnd.Cancel();
+        operationsEnd.Dispose();
+        operationsEnd = new();
     }
 
     private void Accept(VsockListener listener)
@@ -258,11 +321,11 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
             int count = begun is Task<int> { IsCompletedSuccessfully: true } read ? Math.Min(2, read.Result) : 3;
             bench.Step(300 + (int)begun.Status + (count * 16));
         }
-        catch (InvalidOperationException)
+        catch (Exception error) when (error is InvalidOperationException or ArgumentException)
         {
-            bench.Step(299);
+            bench.Step(error is ArgumentException or ObjectDisposedException ? 298 : 299);
 
-            // Two reads at once, or a write after the last one: the host's own mistake.
+            // Two reads at once, a write after the last one, a second answer: the host's own mistake.
         }
     }
 
