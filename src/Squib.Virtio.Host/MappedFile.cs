@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Squib.Virtio.Devices.Pmem;
 
@@ -129,6 +130,9 @@ public sealed class MappedFile : IPmemBackend, IDisposable
         long now = RandomAccess.GetLength(file);
         if (now < fileBytes) throw new IOException($"The file has become {fileBytes - now} bytes shorter.");
         view.Flush();
+        // .NET 10 throws nothing when fsync fails on Unix: all that there is of the failure is the number of the error.
+        Marshal.SetLastPInvokeError(0);
         RandomAccess.FlushToDisk(file);
+        if (Marshal.GetLastPInvokeError() is var error and not 0) throw new IOException(Marshal.GetPInvokeErrorMessage(error));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Squib.Virtio.Queues;
 
@@ -126,14 +127,14 @@ public sealed class FileBlockBackend : IBlockBackend
         if (flushFailed) return new(BlockStatus.IoError);
         try
         {
-            RandomAccess.FlushToDisk(file);
-            return new(BlockStatus.Ok);
+            flushFailed = !TryFlush(file);
         }
         catch (IOException)
         {
             flushFailed = true;
-            return new(BlockStatus.IoError);
         }
+
+        return new(flushFailed ? BlockStatus.IoError : BlockStatus.Ok);
     }
 
     /// <inheritdoc/>
@@ -167,6 +168,16 @@ public sealed class FileBlockBackend : IBlockBackend
     {
         file.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    // .NET 10 throws nothing when fsync fails on Unix: all that there is of the failure is the number of the error.
+    private static bool TryFlush(SafeFileHandle file)
+    {
+#pragma warning disable RS0030 // Of Marshal's members these two touch no memory.
+        Marshal.SetLastPInvokeError(0);
+        RandomAccess.FlushToDisk(file);
+        return Marshal.GetLastPInvokeError() == 0;
+#pragma warning restore RS0030
     }
 
     private static SafeFileHandle OpenLocked(string path, bool readOnly)
