@@ -114,6 +114,20 @@ public sealed class BadInputTests : IDisposable
         File.SetAttributes(disk, FileAttributes.Normal);
     }
 
+    [Fact]
+    [Trait("Case", "H21")]
+    public async Task A_drive_on_a_read_only_file_system_is_refused()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The mount is one of Linux'.");
+        string mount = Directory.CreateDirectory(folder.File("mount")).FullName;
+        string squib = $"{SquibProcess.DotnetHost} {Path.Combine(AppContext.BaseDirectory, "squib.dll")} boot";
+        string script = $"mount -t tmpfs tmpfs {mount} && truncate -s 512 {mount}/disk && mount -o remount,ro {mount} && "
+            + $"{squib} --kernel {folder.WriteKernelHeader()} --drive file={mount}/disk";
+        (int exitCode, string output) = await HostTool.RunAsync("unshare", "--map-root-user", "--mount", "sh", "-c", script);
+        Assert.Equal($"squib: The drive {mount}/disk cannot be written; it can only be attached read-only.\n", output);
+        Assert.Equal(2, exitCode);
+    }
+
     [Theory]
     [InlineData(FileShare.None, "")]
     [InlineData(FileShare.None, ",ro")]

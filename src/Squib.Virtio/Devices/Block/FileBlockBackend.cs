@@ -193,7 +193,7 @@ public sealed class FileBlockBackend : IBlockBackend
         {
             throw new FileNotFoundException($"{path} does not exist.", path, e);
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is UnauthorizedAccessException || IsReadOnlyFileSystem(e))
         {
             string way = readOnly ? "read" : "written; it can only be attached read-only";
             throw new IOException($"{path} cannot be {way}.", e);
@@ -206,6 +206,9 @@ public sealed class FileBlockBackend : IBlockBackend
 
     /// <summary>EWOULDBLOCK of flock on Linux and macOS, and the sharing violation of Windows.</summary>
     private static bool IsLocked(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x8007_0020);
+
+    /// <summary>EROFS, and ERROR_WRITE_PROTECT of Windows.</summary>
+    private static bool IsReadOnlyFileSystem(Exception e) => e.HResult is 30 or unchecked((int)0x8007_0013);
 
     private static string? DescribeBadLength(SafeFileHandle file)
     {
