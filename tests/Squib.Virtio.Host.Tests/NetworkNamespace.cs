@@ -13,6 +13,8 @@ internal sealed class NetworkNamespace : IAsyncDisposable
 
     private readonly string name;
 
+    private bool isDeleted;
+
     private NetworkNamespace(string name) => this.name = name;
 
     /// <summary>The interface.</summary>
@@ -54,7 +56,14 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Tap.DisposeAsync();
+        if (!isDeleted) await DeleteAsync();
+    }
+
+    /// <summary>Deletes the network, with all that is in it.</summary>
+    internal async Task DeleteAsync()
+    {
         await HostAsync("ip", $"netns delete {name}");
+        isDeleted = true;
     }
 
     /// <summary>Runs a program in the network to its end, which must be a good one.</summary>

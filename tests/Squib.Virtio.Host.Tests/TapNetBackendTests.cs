@@ -98,7 +98,7 @@ public sealed class TapNetBackendTests
         await echo.WaitForExitAsync(Stop);
     }
 
-    [Fact]
+    [Fact, Trait("Case", "H13")]
     public async Task An_interface_that_is_removed_takes_the_link_down_and_is_no_exception()
     {
         await using NetworkNamespace network = await NetworkNamespace.CreateAsync();
@@ -112,7 +112,39 @@ public sealed class TapNetBackendTests
         Assert.Equal(1, guest.Device.Counters.SendsWithoutLink);
     }
 
-    [Fact]
+    [Fact, Trait("Case", "H13")]
+    public async Task A_network_that_is_deleted_under_the_device_takes_the_link_down_and_is_no_exception()
+    {
+        await using NetworkNamespace network = await NetworkNamespace.CreateAsync();
+        TapGuest guest = new(network.Tap);
+        await MeetAsync(network, guest);
+        await network.DeleteAsync();
+        // The interface goes with its network, some time after that.
+        await guest.ServeUntil(() => !guest.Device.IsLinkUp);
+        Assert.IsType<IOException>(network.Tap.Failure);
+        (byte[] frame, NetHeader header) = guest.Datagram(1, 2, [3]);
+        for (int i = 0; i < 50; i++) guest.Send(frame, header);
+        Assert.Equal(50, guest.Device.Counters.SendsWithoutLink);
+    }
+
+    [Fact, Trait("Case", "H14")]
+    public async Task The_longest_frame_that_the_kernel_makes_is_lost_where_no_buffer_holds_it_and_the_next_is_not()
+    {
+        await using NetworkNamespace network = await NetworkNamespace.CreateAsync();
+        // One buffer of 2 KiB for each frame, and nothing for the kernel to leave to the guest.
+        const ulong Merging = NetFeature.MergeBuffers;
+        const ulong Segments = NetFeature.GuestTso4 | NetFeature.GuestTso6 | NetFeature.GuestUfo | NetFeature.GuestEcn;
+        TapGuest guest = new(network.Tap, without: Merging | Segments);
+        await MeetAsync(network, guest);
+        await network.RunAsync("ip", $"link set {network.Tap.Name} mtu 65521");
+        await network.RunAsync("bash", $"-c \"dd if=/dev/zero bs={65_521 - 28} count=1 > /dev/udp/{TapGuest.Address}/777\"");
+        await guest.ServeUntil(() => guest.Device.Counters.NoBufferFits != 0);
+        Assert.Equal((1, 0), (guest.Device.Counters.NoBufferFits, guest.Device.Counters.BadLength));
+        await MeetAsync(network, guest);
+        Assert.Null(network.Tap.Failure);
+    }
+
+    [Fact, Trait("Case", "H13")]
     public async Task A_frame_for_an_interface_that_is_down_is_counted()
     {
         await using NetworkNamespace network = await NetworkNamespace.CreateAsync();
