@@ -45,6 +45,7 @@ internal sealed class HostileBench : IDisposable
     private readonly RawRing[] rings;
     private readonly List<(ulong Address, ulong Length)> lent = [];
     private readonly Dictionary<ushort, ulong> pending = [];
+    private readonly long firstLook;
     private int tables;
 
     public HostileBench(Victim victim, int queue, RingFormat format, byte? fill = 0, bool indirect = true)
@@ -65,6 +66,7 @@ internal sealed class HostileBench : IDisposable
         Start(otherDriver, otherRing);
         Start();
         FillBuffers(fill);
+        firstLook = Ram.LookUps;
     }
 
     public Victim Victim { get; }
@@ -265,6 +267,26 @@ internal sealed class HostileBench : IDisposable
         for (int i = 0; i < rings.Length; i++) AssertServes(i);
         Assert.False(NeedsReset);
         Assert.InRange(log.Lines, 0, 1);
+    }
+
+    /// <summary>
+    /// All that can be seen of a run in one number: memory, how often it was looked at, registers, counters, and what was logged (G10).
+    /// </summary>
+    public int Fingerprint()
+    {
+        HashCode all = default;
+        foreach (HostileRam r in ram) all.AddBytes(r.Bytes);
+        all.Add(Ram.LookUps - firstLook);
+        all.Add(driver.Status);
+        all.Add(driver.ReadRegister(MmioRegister.InterruptStatus));
+        all.Add(log.Lines);
+        foreach (Virtqueue queue in transport.Session!.Queues)
+        {
+            all.Add(queue.IsBroken);
+            foreach (ChainFault fault in Enum.GetValues<ChainFault>()) all.Add(queue.Dropped(fault));
+        }
+
+        return all.ToHashCode();
     }
 
     public void Reset()

@@ -16,6 +16,9 @@ internal sealed record Shape(
     /// <summary>Whether no other chain has room beside it.</summary>
     public bool FillsRing { get; init; }
 
+    /// <summary>Whether it is so much work that a device may go on on another thread, so that no two runs are alike.</summary>
+    public bool IsLong { get; init; }
+
     /// <summary>Whether INDIRECT_DESC is negotiated.</summary>
     public bool Indirect { get; init; } = true;
 

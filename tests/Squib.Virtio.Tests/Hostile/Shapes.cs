@@ -1,5 +1,6 @@
 using Squib.Virtio.Queues;
 using Squib.Virtio.Tests.Queues;
+using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Tests.Hostile;
 
@@ -33,10 +34,12 @@ internal static class Shapes
         Bad("Q18", "a byte past the end of its region", ChainFault.OutsideMemory, In(0, 16), Raw.Out(EndOfR0 - 255, 256)),
         Bad("Q18", "a byte past the end of all memory", ChainFault.OutsideMemory, In(0, 4), Raw.Out(EndOfR2 - 15, 16)),
         Bad("Q19", "a buffer across a hole", ChainFault.OutsideMemory, In(0, 16), Raw.Out(EndOfR0 - 8, 0x1fc_0010)),
+        Bad("Q19", "a buffer over the registers of the device", ChainFault.OutsideMemory, In(0, 16), Raw.Out(new Slot(0).Range.Start, 16)),
+        Bad("Q19", "the registers of the device to read", ChainFault.OutsideMemory, Raw.In(new Slot(0).Range.Start, 16), Out(0, 16)),
         Good("Q19", "buffers across regions that touch", Raw.In(HostileBench.R2 - 8, 16), Raw.Out(HostileBench.R2 - 600, 1200)),
         Bad("Q20", "more than four gigabytes", ChainFault.TooManyBytes, Tables, Large(1024)),
         Good("Q20", "many megabytes", In(0, 16), new(HostileBench.Large, HostileBench.LargeLength, Raw.Write), Out(1, 1)),
-        Good("Q20", "many megabytes to read", new Raw(HostileBench.Large, HostileBench.LargeLength, 0), Out(1, 1)),
+        Good("Q20", "many megabytes to read", new Raw(HostileBench.Large, HostileBench.LargeLength, 0), Out(1, 1)) with { IsLong = true },
         Bad("Q22", "a buffer to read after one to write", ChainFault.ReadableAfterWritable, Out(0, 64), In(1, 64)),
         Bad("Q22", "one to read among those to write", ChainFault.ReadableAfterWritable, In(0, 8), Out(1, 8), In(2, 8), Out(3, 8)),
         new("Q23", "undefined flags", Every, Fate.Taken, ChainFault.None, OfferUndefinedFlags),
