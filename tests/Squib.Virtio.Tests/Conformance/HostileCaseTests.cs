@@ -7,6 +7,7 @@ namespace Squib.Virtio.Tests.Conformance;
 public sealed class HostileCaseTests
 {
     private const int Count = 192;
+    private const int ClassCount = 22;
 
     private static readonly (char Letter, string Title)[] Groups =
     [
@@ -20,8 +21,13 @@ public sealed class HostileCaseTests
 
     private static readonly HashSet<string> Pending = [.. Table.Read("pending.csv", "id").Select(fields => fields[0])];
 
+    private static readonly List<TaggedTest> AllTests = TaggedTests.Find();
+
     private static readonly ILookup<string, TaggedTest> Tests =
-        TaggedTests.Find().Where(test => test.Kind == "Case").ToLookup(test => test.Id);
+        AllTests.Where(test => test.Kind == "Case").ToLookup(test => test.Id);
+
+    private static readonly ILookup<string, TaggedTest> TestsByName =
+        AllTests.Where(test => test.Kind == "Test").ToLookup(test => test.Id);
 
     [Fact]
     public void All_cases_are_listed_once()
@@ -46,6 +52,30 @@ public sealed class HostileCaseTests
     }
 
     [Fact]
+    public void Every_class_of_bugs_is_taken_to_every_device_or_a_reason_is_given()
+    {
+        Assert.Equal(Enumerable.Range(1, ClassCount).Select(number => $"A{number}"), BugClasses.All.Select(bugs => bugs.Id));
+        foreach ((string id, _) in BugClasses.All)
+        {
+            HashSet<string> rows = [.. BugClasses.Rows.Where(row => row.Class == id).Select(row => row.Device)];
+            Assert.True(rows.Contains(BugClasses.Others) || BugClasses.Devices.All(rows.Contains), $"{id} has no word about some devices.");
+        }
+    }
+
+    [Fact]
+    public void Every_row_of_a_class_of_bugs_names_tests_that_run_or_says_why_there_are_none()
+    {
+        HashSet<string> classes = [.. BugClasses.All.Select(bugs => bugs.Id)];
+        foreach (BugClassRow row in BugClasses.Rows)
+        {
+            Assert.Contains(row.Class, classes);
+            Assert.NotEmpty(row.What);
+            Assert.Equal(row.Device == BugClasses.Others, row.Tests.Length == 0);
+            Assert.All(row.Tests, name => Assert.True(Tests.Contains(name) || TestsByName.Contains(name), $"{row.Class}: {name} does not run."));
+        }
+    }
+
+    [Fact]
     public void The_page_says_what_is_tested_where() => Assert.Null(Page.Check("hostile.md", Write()));
 
     private static string Write()
@@ -65,6 +95,7 @@ public sealed class HostileCaseTests
                 Page.Row(page, id, statement, Page.Links(Tests[id]));
         }
 
+        BugClasses.Write(page, name => TestsByName[name].FirstOrDefault());
         return page.ToString();
     }
 }

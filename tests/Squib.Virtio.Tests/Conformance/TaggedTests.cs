@@ -5,7 +5,7 @@ namespace Squib.Virtio.Tests.Conformance;
 /// <summary>Finds the traits in the sources of all test projects, so that one project can speak for them all.</summary>
 internal static partial class TaggedTests
 {
-    /// <summary>All of them, in the order of the files.</summary>
+    /// <summary>All of them, and each test that runs under its own name, in the order of the files.</summary>
     public static List<TaggedTest> Find()
     {
         List<TaggedTest> all = [];
@@ -24,6 +24,7 @@ internal static partial class TaggedTests
             {
                 bool runs = declaration.Groups[1].Success || (isTest && !isSkipped);
                 string name = declaration.Groups[1].Success ? declaration.Groups[1].Value : declaration.Groups[2].Value;
+                if (isTest && runs) pending.Add(("Test", name));
                 foreach ((string kind, string id) in pending)
                     all.Add(new(kind, id, name, file.Replace(Path.DirectorySeparatorChar, '/'), runs));
                 pending.Clear();
