@@ -81,13 +81,7 @@ internal static class IndirectTable
             int offset = index * Descriptor.Size;
             if (offset + Descriptor.Size > first.Length) return CopyAcross(offset);
             ReadOnlySpan<byte> entry = first.Slice(offset, Descriptor.Size);
-            return new()
-            {
-                Address = BinaryPrimitives.ReadUInt64LittleEndian(entry),
-                Length = BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]),
-                FlagsOrId = BinaryPrimitives.ReadUInt16LittleEndian(entry[12..]),
-                NextOrFlags = BinaryPrimitives.ReadUInt16LittleEndian(entry[14..]),
-            };
+            return new(BinaryPrimitives.ReadUInt64LittleEndian(entry), BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]));
         }
 
         // The table runs on in the next region of memory.
