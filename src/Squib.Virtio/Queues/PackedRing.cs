@@ -248,7 +248,7 @@ internal sealed class PackedRing : IRing
     private TakeResult Walk(
         Span<Descriptor> table, Descriptor descriptor, ushort flags, PackedPosition position, DescriptorChain chain, out ChainFault fault)
     {
-        ChainBuilder builder = new();
+        ChainBuilder builder = default;
         fault = ChainFault.None;
         int slots = 1;
         while (true)
@@ -259,7 +259,7 @@ internal sealed class PackedRing : IRing
                 // MUST NOT (2.8.8 for drivers): a list is either all direct or one indirect descriptor.
                 fault = (flags & Descriptor.Indirect) != 0
                     ? ChainFault.BadIndirect
-                    : chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
+                    : chain.Add(ref builder, descriptor.Address, descriptor.Length, flags);
             }
 
             if ((flags & Descriptor.Next) == 0) break;

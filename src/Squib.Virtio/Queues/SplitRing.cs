@@ -166,19 +166,19 @@ internal sealed class SplitRing : IRing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ChainFault Walk(Span<Descriptor> table, int at, DescriptorChain chain)
     {
-        ChainBuilder builder = new();
-        for (int steps = 0; steps < table.Length; steps++)
+        ChainBuilder builder = default;
+        for (int left = table.Length; left > 0; left--)
         {
+            if ((uint)at >= (uint)table.Length) return ChainFault.NextOutOfRange;
             // Copied once, so that what was checked is what is used.
             Descriptor descriptor = table[at];
-            uint flags = descriptor.FlagsOrId;
+            uint flags = descriptor.FlagsAndNext;
             if ((flags & Descriptor.Indirect) != 0)
                 return WalkIndirect(descriptor.Address, descriptor.Length, flags, chain, builder);
-            at = descriptor.NextOrFlags;
-            ChainFault fault = chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
+            ChainFault fault = chain.Add(ref builder, descriptor.Address, descriptor.Length, flags);
             if (fault != ChainFault.None) return fault;
             if ((flags & Descriptor.Next) == 0) return chain.Finish(builder);
-            if (at >= table.Length) return ChainFault.NextOutOfRange;
+            at = (int)(flags >> 16);
         }
 
         // MUST NOT (2.7.5.2 for drivers): a chain longer than the queue is a loop.
