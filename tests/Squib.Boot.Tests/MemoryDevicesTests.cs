@@ -24,7 +24,8 @@ public sealed class MemoryDevicesTests(FetchedGuest guest) : IDisposable
         MemoryRequests requests = Run("balloon", new() { BalloonTarget = 0 }, out string result);
         Assert.StartsWith("SELFTEST balloon ok MemFree", result, StringComparison.Ordinal);
         Assert.Contains("STATS_VQ", result, StringComparison.Ordinal);
-        Assert.Equal(64 * MiB, requests.Inflated);
+        // The driver counts pages before it hands them over, 1 MiB at a time; the last of these may be on its way.
+        Assert.InRange(requests.Inflated, 63 * MiB, 64 * MiB);
         Assert.InRange(requests.ResidentFell, 32 * MiB, 256 * MiB);
     }
 

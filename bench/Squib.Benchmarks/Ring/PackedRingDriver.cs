@@ -18,10 +18,11 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         base.Reset();
         slot = usedSlot = 0;
         wrap = usedWrap = true;
+        // As the used_event of 0 that the split ring has in all workloads but W5.
+        *(uint*)(Ram + 0x1000) = 2u << 16;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    internal override void Submit(int workload, int batch)
+    private protected override void Submit<T>(int batch)
     {
         // Locals, not fields: a store through a pointer makes the compiler load fields again.
         Descriptor* table = (Descriptor*)Ram;
@@ -30,7 +31,7 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         uint phase = wrap ? Available : Used;
         for (int i = 0; i < batch; i++, n++)
         {
-            switch (workload)
+            switch (T.Number)
             {
                 case 1: Submit1(table, n, at, phase); break;
                 case 2: Submit2(table, n, at, phase); break;
@@ -39,7 +40,7 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
                 default: Submit5(table, n, at, phase); break;
             }
 
-            at += SlotsOf(workload);
+            at += SlotsOf(T.Number);
             if (at < Entries) continue;
             at -= Entries;
             phase ^= Available | Used;
@@ -47,7 +48,7 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
 
         slot = at;
         wrap = phase == Available;
-        if (workload == 5)
+        if (T.Number == 5)
         {
             ushort* suppression = (ushort*)(Ram + 0x1000);
             suppression[0] = (ushort)(usedSlot | (usedWrap ? 0x8000u : 0));
@@ -57,50 +58,50 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         Chains = n;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    internal override void Complete(int workload, int batch)
+    private protected override int Complete<T>()
     {
         Descriptor* table = (Descriptor*)Ram;
         ulong sum = Sum;
         int count = 0;
         uint at = usedSlot;
-        uint slots = SlotsOf(workload);
         uint phase = usedWrap ? Available | Used : 0;
-        while (true)
+        while (count < Entries)
         {
-            uint flags = Volatile.Read(ref table[at].Flags);
+            ulong rest = Volatile.Read(ref table[at].Rest);
+            uint flags = (uint)(rest >> 48);
             if ((flags & (Available | Used)) != phase) break;
-            uint id = table[at].Id;
-            uint length = (flags & Write) != 0 ? table[at].Length : 0;
+            uint id = (ushort)(rest >> 32);
+            uint length = (flags & Write) != 0 ? (uint)rest : 0;
             sum += id + length;
-            if (workload == 2) sum += At(BuffersAt + (8192ul * (id / 3)))[16];
-            else if (workload == 3) sum += At(BuffersAt + (8192ul * id))[16];
-            else if (workload == 5) sum += *(ulong*)(At(BuffersAt + (2048ul * id)) + 12);
-            at += slots;
+            if (T.Number == 2) sum += At(BuffersAt + (8192ul * (id / 3)))[16];
+            else if (T.Number == 3) sum += At(BuffersAt + (8192ul * id))[16];
+            else if (T.Number == 5) sum += *(ulong*)(At(BuffersAt + (2048ul * id)) + 12);
+            at += SlotsOf(T.Number);
             if (at >= Entries)
             {
                 at -= Entries;
                 phase ^= Available | Used;
             }
 
-            if (++count == batch) break;
+            count++;
         }
 
         usedSlot = at;
         usedWrap = phase != 0;
         Sum = sum;
-        if (count != batch) throw new InvalidOperationException($"{count} of {batch} chains completed.");
+        return count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint SlotsOf(int workload) => workload switch { 2 => 3, 4 => 2, _ => 1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Submit1(Descriptor* table, uint n, uint at, uint phase) =>
-        Publish(Fill(table, at, BuffersAt + (64 * (n & 255)), 64, n & 255), phase);
+        Fill(table, at, BuffersAt + (64 * (n & 255)), 64, n & 255, phase);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Submit5(Descriptor* table, uint n, uint at, uint phase) =>
-        Publish(Fill(table, at, BuffersAt + (2048ul * (n & 255)), 1526, n & 255), phase | Write);
+        Fill(table, at, BuffersAt + (2048ul * (n & 255)), 1526, n & 255, phase | Write);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Submit2(Descriptor* table, uint n, uint at, uint phase)
@@ -108,12 +109,9 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         uint k = n & 63;
         ulong b = BuffersAt + (8192ul * k);
         WriteHeader(b, n);
-        Descriptor* head = Fill(table, at, b, 16, 3 * k);
-        Descriptor* data = Fill(table, Follow(at, 1), b + 4096, 4096, 3 * k);
-        data->Flags = (ushort)(PhaseAt(at + 1, phase) | Next | Write);
-        Descriptor* status = Fill(table, Follow(at, 2), b + 16, 1, 3 * k);
-        status->Flags = (ushort)(PhaseAt(at + 2, phase) | Write);
-        Publish(head, phase | Next);
+        Fill(table, Follow(at, 1), b + 4096, 4096, 3 * k, PhaseAt(at + 1, phase) | Next | Write);
+        Fill(table, Follow(at, 2), b + 16, 1, 3 * k, PhaseAt(at + 2, phase) | Write);
+        Fill(table, at, b, 16, 3 * k, phase | Next);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -122,11 +120,11 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         uint k = n & 63;
         ulong b = BuffersAt + (8192ul * k);
         Descriptor* t = (Descriptor*)(Ram + 0x4000 + (64 * k));
-        t[0] = new() { Address = b, Length = 16 };
-        t[1] = new() { Address = b + 4096, Length = 4096, Flags = Write };
-        t[2] = new() { Address = b + 16, Length = 1, Flags = Write };
+        Fill(t, 0, b, 16, 0, 0);
+        Fill(t, 1, b + 4096, 4096, 0, Write);
+        Fill(t, 2, b + 16, 1, 0, Write);
         WriteHeader(b, n);
-        Publish(Fill(table, at, RingMemory.Start + 0x4000 + (64 * k), 48, k), phase | Indirect);
+        Fill(table, at, RingMemory.Start + 0x4000 + (64 * k), 48, k, phase | Indirect);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -135,32 +133,25 @@ internal sealed unsafe class PackedRingDriver(RingMemory memory) : RingDriver(me
         uint k = n & 127;
         ulong b = BuffersAt + (2048ul * k);
         WriteFrame(b, n);
-        Descriptor* head = Fill(table, at, b, 12, 2 * k);
-        Fill(table, Follow(at, 1), b + 64, 1514, 2 * k)->Flags = (ushort)PhaseAt(at + 1, phase);
-        Publish(head, phase | Next);
+        Fill(table, Follow(at, 1), b + 64, 1514, 2 * k, PhaseAt(at + 1, phase));
+        Fill(table, at, b, 12, 2 * k, phase | Next);
     }
 
     private static uint Follow(uint at, uint steps) => at + steps < Entries ? at + steps : at + steps - Entries;
 
     private static uint PhaseAt(uint at, uint phase) => at < Entries ? phase : phase ^ (Available | Used);
 
+    // One store makes the descriptor available; of a chain the first is written last.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Descriptor* Fill(Descriptor* table, uint at, ulong address, uint length, uint id)
+    private static void Fill(Descriptor* table, uint at, ulong address, uint length, uint id, uint flags)
     {
-        Descriptor* d = table + at;
-        d->Address = address;
-        d->Length = length;
-        d->Id = (ushort)id;
-        return d;
+        table[at].Address = address;
+        Volatile.Write(ref table[at].Rest, length | ((ulong)id << 32) | ((ulong)flags << 48));
     }
-
-    private static void Publish(Descriptor* head, uint flags) => Volatile.Write(ref head->Flags, (ushort)flags);
 
     private struct Descriptor
     {
         public ulong Address;
-        public uint Length;
-        public ushort Id;
-        public ushort Flags;
+        public ulong Rest;
     }
 }

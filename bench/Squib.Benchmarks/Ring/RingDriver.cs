@@ -19,9 +19,39 @@ internal abstract unsafe class RingDriver(RingMemory memory)
 
     internal static int BatchOf(int workload) => workload is 2 or 3 ? 32 : 64;
 
-    internal abstract void Submit(int workload, int batch);
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal void Submit(int workload, int batch)
+    {
+        switch (workload)
+        {
+            case 1: Submit<W1>(batch); break;
+            case 2: Submit<W2>(batch); break;
+            case 3: Submit<W3>(batch); break;
+            case 4: Submit<W4>(batch); break;
+            default: Submit<W5>(batch); break;
+        }
+    }
 
-    internal abstract void Complete(int workload, int batch);
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal void Complete(int workload, int batch)
+    {
+        int count = workload switch
+        {
+            1 => Complete<W1>(),
+            2 => Complete<W2>(),
+            3 => Complete<W3>(),
+            4 => Complete<W4>(),
+            _ => Complete<W5>(),
+        };
+        if (count != batch) throw new InvalidOperationException($"{count} of {batch} chains completed.");
+    }
+
+    // A loop compiled for one workload alone, as gcc makes of the C program's.
+    private protected abstract void Submit<T>(int batch)
+        where T : struct, IWorkload;
+
+    private protected abstract int Complete<T>()
+        where T : struct, IWorkload;
 
     internal virtual void Reset()
     {
@@ -45,5 +75,35 @@ internal abstract unsafe class RingDriver(RingMemory memory)
         *(ulong*)At(b) = 0;
         *(uint*)(At(b) + 8) = n;
         *(ulong*)(At(b) + 64) = n;
+    }
+
+    private protected interface IWorkload
+    {
+        static abstract int Number { get; }
+    }
+
+    private readonly struct W1 : IWorkload
+    {
+        public static int Number => 1;
+    }
+
+    private readonly struct W2 : IWorkload
+    {
+        public static int Number => 2;
+    }
+
+    private readonly struct W3 : IWorkload
+    {
+        public static int Number => 3;
+    }
+
+    private readonly struct W4 : IWorkload
+    {
+        public static int Number => 4;
+    }
+
+    private readonly struct W5 : IWorkload
+    {
+        public static int Number => 5;
     }
 }

@@ -27,14 +27,15 @@ internal sealed class PackedSide(GuestRam ram) : RingSide(ram)
         while (!IsBroken && !IsUncertain)
         {
             if (!IsAvailable(taken)) return;
+            // A slot that is available one lap too early is written over while it is read.
+            IsUncertain |= taken >= used + Size;
+            if (IsUncertain) return;
             bool? full = Reaches(1, lent, mostLent);
             ExpectedChain chain = new();
             bool? ends = full == false ? TryWalk(chain, lent, mostLent) : null;
             IsBroken |= full == true || ends == false;
             IsUncertain |= !IsBroken && (full is null || ends is null);
             if (IsBroken || IsUncertain) return;
-            // Slots that are available one lap too early are written over while they are read.
-            IsUncertain |= taken + chain.Slots > used + Size;
             bool? again = isInFlight(chain.Id);
             IsBroken |= again == true;
             IsUncertain |= again is null;
@@ -172,6 +173,7 @@ internal sealed class PackedSide(GuestRam ram) : RingSide(ram)
             chain.Slots = slots;
             if ((flags & Flags.Next) == 0) break;
             if (Reaches(slots + 1, lent, mostLent) is not false and var reaches) return reaches is null ? null : false;
+            if (taken + slots >= used + Size) return null;
             if (!IsAvailable(taken + slots)) return false;
             (piece, id, flags) = ReadSlot((taken + slots) % Size);
         }

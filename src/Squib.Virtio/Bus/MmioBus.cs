@@ -8,7 +8,7 @@ namespace Squib.Virtio.Bus;
 public sealed class MmioBus
 {
     private readonly Lock mapLock = new();
-    private Map map = new([], [], []);
+    private Map map = new([]);
     private long unclaimed;
 
     /// <summary>The number of accesses so far that no device owned.</summary>
@@ -24,18 +24,12 @@ public sealed class MmioBus
         ArgumentOutOfRangeException.ThrowIfZero(range.Length, nameof(range));
         lock (mapLock)
         {
-            int at = 0;
-            while (at < map.Starts.Length && map.Starts[at] < range.Start) at++;
-            for (int i = 0; i < map.Starts.Length; i++)
+            foreach (Window taken in map.Windows)
             {
-                MmioRange taken = new(map.Starts[i], map.Lengths[i]);
-                if (range.Overlaps(taken)) throw new ArgumentException($"{range} overlaps {taken}.", nameof(range));
+                if (range.Overlaps(taken.Range)) throw new ArgumentException($"{range} overlaps {taken.Range}.", nameof(range));
             }
 
-            map = new(
-                [.. map.Starts[..at], range.Start, .. map.Starts[at..]],
-                [.. map.Lengths[..at], range.Length, .. map.Lengths[at..]],
-                [.. map.Devices[..at], device, .. map.Devices[at..]]);
+            Replace([.. map.Windows.Append(new(range, device)).OrderBy(window => window.Start)]);
         }
     }
 
@@ -46,12 +40,9 @@ public sealed class MmioBus
     {
         lock (mapLock)
         {
-            int at = Array.IndexOf(map.Devices, device);
-            if (at < 0) return false;
-            map = new(
-                [.. map.Starts[..at], .. map.Starts[(at + 1)..]],
-                [.. map.Lengths[..at], .. map.Lengths[(at + 1)..]],
-                [.. map.Devices[..at], .. map.Devices[(at + 1)..]]);
+            Window[] others = [.. map.Windows.Where(window => window.Device != device)];
+            if (others.Length == map.Windows.Length) return false;
+            Replace(others);
             return true;
         }
     }
@@ -61,40 +52,68 @@ public sealed class MmioBus
     /// <param name="data">The destination; its length is the width of the access.</param>
     public void Read(ulong address, Span<byte> data)
     {
-        if (Find(address, data.Length, out ulong offset) is { } device) device.Read(offset, data);
+        if (Find(address, data.Length) is { } window) window.Device.Read(address - window.Start, data);
         else data.Clear();
     }
 
     /// <summary>Writes to the device that owns an address; nothing happens if there is none.</summary>
     /// <param name="address">A guest-physical address.</param>
     /// <param name="data">The value, little-endian; its length is the width of the access.</param>
-    public void Write(ulong address, ReadOnlySpan<byte> data) => Find(address, data.Length, out ulong offset)?.Write(offset, data);
-
-    private IBusDevice? Find(ulong address, int width, out ulong offset)
+    public void Write(ulong address, ReadOnlySpan<byte> data)
     {
+        if (Find(address, data.Length) is { } window) window.Device.Write(address - window.Start, data);
+    }
+
+    private void Replace(Window[] windows) => Volatile.Write(ref map, new(windows));
+
+    private Window? Find(ulong address, int width)
+    {
+        // Accesses come in runs to one device. What was found last belongs to the snapshot, so it goes with it.
         Map now = Volatile.Read(ref map);
-        ulong[] starts = now.Starts;
+        Window? last = Volatile.Read(ref now.Last);
+        return last is not null && last.Holds(address, width) ? last : Search(now, address, width);
+    }
+
+    private Window? Search(Map now, ulong address, int width)
+    {
+        Window[] windows = now.Windows;
         int low = 0;
-        int high = starts.Length;
+        int high = windows.Length;
         while (low < high)
         {
             int middle = (low + high) >>> 1;
-            if (starts[middle] <= address) low = middle + 1;
+            if (windows[middle].Start <= address) low = middle + 1;
             else high = middle;
         }
 
-        int at = low - 1;
-        if ((uint)at < (uint)starts.Length)
+        if (low > 0 && windows[low - 1].Holds(address, width))
         {
-            offset = address - starts[at];
-            ulong length = now.Lengths[at];
-            if (offset < length && (ulong)width <= length - offset) return now.Devices[at];
+            Volatile.Write(ref now.Last, windows[low - 1]);
+            return windows[low - 1];
         }
 
-        offset = 0;
         Interlocked.Increment(ref unclaimed);
         return null;
     }
 
-    private sealed record Map(ulong[] Starts, ulong[] Lengths, IBusDevice[] Devices);
+    private sealed class Window(MmioRange range, IBusDevice device)
+    {
+        internal readonly ulong Start = range.Start;
+        internal readonly IBusDevice Device = device;
+        private readonly ulong length = range.Length;
+
+        internal MmioRange Range => new(Start, length);
+
+        internal bool Holds(ulong address, int width)
+        {
+            ulong offset = address - Start;
+            return offset < length && (ulong)width <= length - offset;
+        }
+    }
+
+    private sealed class Map(Window[] windows)
+    {
+        internal readonly Window[] Windows = windows;
+        internal Window? Last;
+    }
 }

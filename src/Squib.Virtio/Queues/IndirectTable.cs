@@ -32,7 +32,7 @@ internal static class IndirectTable
             ushort flags = entry.FlagsOrId;
             // MUST NOT (2.7.5.3.1 for drivers): no table in a table.
             if ((flags & Descriptor.Indirect) != 0) return ChainFault.BadIndirect;
-            ChainFault fault = chain.Add(ref builder, entry.Address, entry.Length, (flags & Descriptor.Write) != 0);
+            ChainFault fault = chain.Add(ref builder, entry.Address, entry.Length, flags);
             if (fault != ChainFault.None) return fault;
             if ((flags & Descriptor.Next) == 0) return chain.Finish(builder);
             at = entry.NextOrFlags;
@@ -45,13 +45,13 @@ internal static class IndirectTable
     /// <summary>A packed table: entries follow each other, and only WRITE counts.</summary>
     internal static ChainFault WalkPacked(in Table table, DescriptorChain chain)
     {
-        ChainBuilder builder = new();
+        ChainBuilder builder = default;
         for (int at = 0; at < table.Count; at++)
         {
             Descriptor entry = table.Copy(at);
             ushort flags = entry.NextOrFlags;
             if ((flags & Descriptor.Indirect) != 0) return ChainFault.BadIndirect;
-            ChainFault fault = chain.Add(ref builder, entry.Address, entry.Length, (flags & Descriptor.Write) != 0);
+            ChainFault fault = chain.Add(ref builder, entry.Address, entry.Length, flags);
             if (fault != ChainFault.None) return fault;
         }
 
@@ -81,13 +81,7 @@ internal static class IndirectTable
             int offset = index * Descriptor.Size;
             if (offset + Descriptor.Size > first.Length) return CopyAcross(offset);
             ReadOnlySpan<byte> entry = first.Slice(offset, Descriptor.Size);
-            return new()
-            {
-                Address = BinaryPrimitives.ReadUInt64LittleEndian(entry),
-                Length = BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]),
-                FlagsOrId = BinaryPrimitives.ReadUInt16LittleEndian(entry[12..]),
-                NextOrFlags = BinaryPrimitives.ReadUInt16LittleEndian(entry[14..]),
-            };
+            return new(BinaryPrimitives.ReadUInt64LittleEndian(entry), BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]));
         }
 
         // The table runs on in the next region of memory.

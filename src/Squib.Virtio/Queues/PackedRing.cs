@@ -12,6 +12,9 @@ internal sealed class PackedRing : IRing
     private const ushort EventsAtPosition = 2;
     private const ushort AvailableAndUsed = Descriptor.Available | Descriptor.Used;
 
+    /// <summary>What tells a chain of one buffer that is available from all others: its phase, and no other flag of these.</summary>
+    internal const ushort SingleMask = AvailableAndUsed | Descriptor.Next | Descriptor.Indirect;
+
     private readonly GuestMemory memory;
     private readonly RingArea descriptorArea;
     private readonly RingArea driverArea;
@@ -25,9 +28,9 @@ internal sealed class PackedRing : IRing
     // Slots taken and not yet written as used. A driver that makes one of them available again laps the device.
     private int lentSlots;
 
-    // The first used descriptor since the last publication: its flags are written last, so that all become visible at once.
+    // The first used descriptor since the last publication: it is written last, so that all become visible at once.
     private int heldSlot = -1;
-    private ushort heldFlags;
+    private ulong heldRest;
     private int slotsSincePublish;
 
     private int runSlots;
@@ -50,6 +53,9 @@ internal sealed class PackedRing : IRing
 
     internal Span<Descriptor> Table => MemoryMarshal.Cast<byte, Descriptor>(descriptorArea.Span);
 
+    /// <summary>Whether a used descriptor waits for the next publication.</summary>
+    internal bool HoldsUsed => heldSlot >= 0;
+
     /// <summary>Where the next available descriptor is looked for.</summary>
     internal PackedPosition Position => available;
 
@@ -66,17 +72,17 @@ internal sealed class PackedRing : IRing
 
     public bool HasAvailable() =>
         Broken == ChainFault.None
-        && (Volatile.Read(ref Table[available.Slot].NextOrFlags) & AvailableAndUsed) == available.Phase;
+        && (FlagsOf(Volatile.Read(ref Table[available.Slot].Rest)) & AvailableAndUsed) == available.Phase;
 
     /// <summary>Reads the chain at a position, if there is one; the position stays.</summary>
     internal TakeResult Take(Span<Descriptor> table, PackedPosition position, DescriptorChain chain, out ChainFault fault)
     {
         fault = ChainFault.None;
-        ref Descriptor slot = ref table[position.Slot];
-        // Acquire: the rest of the descriptor, and those that follow it in the chain, were written before these flags.
-        ushort flags = Volatile.Read(ref slot.NextOrFlags);
+        // Acquire: the address, and the descriptors that follow this one in the chain, were written before its flags.
+        ulong rest = Volatile.Read(ref table[position.Slot].Rest);
+        Descriptor first = new(table[position.Slot].Address, rest);
+        ushort flags = first.NextOrFlags;
         if ((flags & AvailableAndUsed) != position.Phase) return TakeResult.Nothing;
-        Descriptor first = slot;
         if (lentSlots != 0 && lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
         if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
             && chain.TrySetSingle(first.Address, first.Length, flags))
@@ -98,22 +104,51 @@ internal sealed class PackedRing : IRing
         if (result is TakeResult.Taken or TakeResult.Malformed)
         {
             lentSlots += chain.Slots;
-            Advance(ref available, chain.Slots);
+            Advance(ref available, chain.Slots, Size);
         }
 
         return result;
     }
 
-    /// <summary>Uses the chain that was read at a position, and moves the position behind it.</summary>
-    internal void Use(Span<Descriptor> table, ref PackedPosition position, DescriptorChain chain) =>
-        Write(table, ref position, chain.Id, chain.Slots, chain.UsedLength);
+    /// <summary>The flags of what is read of a descriptor behind its address.</summary>
+    internal static ushort FlagsOf(ulong rest) => (ushort)(rest >> 48);
+
+    /// <summary>All of a used descriptor but its address, of which the driver makes nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong ToUsed(ushort phase, ushort id, uint length)
+    {
+        // AVAIL and USED are both the lap's bit; WRITE says that bytes were written (2.8.13).
+        const ulong LapOne = (ulong)AvailableAndUsed << 48;
+        const ulong Written = (ulong)Descriptor.Write << 48;
+        return length | ((ulong)id << 32) | (phase == Descriptor.Available ? LapOne : 0) | (length > 0 ? Written : 0);
+    }
+
+    /// <summary>Moves a position on; a new lap has the other phase.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Advance(ref PackedPosition position, int slots, int size)
+    {
+        position.Slot += slots;
+        if (position.Slot < size) return;
+        position.Slot -= size;
+        position.Phase ^= AvailableAndUsed;
+    }
 
     /// <summary>Keeps how far a batch has come whose chains were used one by one, but for the last one if the device kept that.</summary>
-    internal void LeaveStraightWay(PackedPosition position, int slotsKept)
+    /// <param name="position">Where the batch has come to.</param>
+    /// <param name="first">The first used descriptor, which is not written yet; null if none was used.</param>
+    /// <param name="slotsKept">The slots of the chain that the device kept.</param>
+    internal void LeaveStraightWay(PackedPosition position, ulong? first, int slotsKept)
     {
+        if (first is { } rest)
+        {
+            heldSlot = used.Slot;
+            heldRest = rest;
+            slotsSincePublish = position.Slot - used.Slot + (position.Phase == used.Phase ? 0 : Size);
+        }
+
         used = available = position;
         lentSlots = slotsKept;
-        Advance(ref available, slotsKept);
+        Advance(ref available, slotsKept, Size);
     }
 
     public void EnableNotifications()
@@ -167,8 +202,8 @@ internal sealed class PackedRing : IRing
     {
         if (runSlots > 0) EndRun(Table);
         if (heldSlot < 0) return false;
-        // Release: all that the used descriptors say is written before the flags that make the first of them visible.
-        Volatile.Write(ref Table[heldSlot].NextOrFlags, heldFlags);
+        // Release: all other used descriptors, and the buffers, are written before the first of them becomes visible.
+        Volatile.Write(ref Table[heldSlot].Rest, heldRest);
         heldSlot = -1;
         ushort published = (ushort)slotsSincePublish;
         slotsSincePublish = 0;
@@ -196,24 +231,12 @@ internal sealed class PackedRing : IRing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Write(Span<Descriptor> table, ref PackedPosition position, ushort id, ushort slots, uint length)
     {
-        ref Descriptor slot = ref table[position.Slot];
-        slot.FlagsOrId = id;
-        slot.Length = length;
-        // AVAIL and USED are both the lap's bit; WRITE says that bytes were written (2.8.13).
-        int flags = (position.Phase == Descriptor.Available ? AvailableAndUsed : 0) | (length > 0 ? Descriptor.Write : 0);
-        if (heldSlot < 0)
-        {
-            heldSlot = position.Slot;
-            heldFlags = (ushort)flags;
-        }
-        else
-        {
-            // Release: id and length first. The driver cannot see this one before the held one.
-            Volatile.Write(ref slot.NextOrFlags, (ushort)flags);
-        }
-
+        ulong rest = ToUsed(position.Phase, id, length);
+        if (heldSlot < 0) (heldSlot, heldRest) = (position.Slot, rest);
+        // Release: the buffers first. The driver cannot see this one before the held one.
+        else Volatile.Write(ref table[position.Slot].Rest, rest);
         slotsSincePublish += slots;
-        Advance(ref position, slots);
+        Advance(ref position, slots, Size);
     }
 
     private void EndRun(Span<Descriptor> table)
@@ -222,19 +245,10 @@ internal sealed class PackedRing : IRing
         runSlots = 0;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Advance(ref PackedPosition position, int slots)
-    {
-        position.Slot += slots;
-        if (position.Slot < Size) return;
-        position.Slot -= Size;
-        position.Phase ^= AvailableAndUsed;
-    }
-
     private TakeResult Walk(
         Span<Descriptor> table, Descriptor descriptor, ushort flags, PackedPosition position, DescriptorChain chain, out ChainFault fault)
     {
-        ChainBuilder builder = new();
+        ChainBuilder builder = default;
         fault = ChainFault.None;
         int slots = 1;
         while (true)
@@ -245,13 +259,13 @@ internal sealed class PackedRing : IRing
                 // MUST NOT (2.8.8 for drivers): a list is either all direct or one indirect descriptor.
                 fault = (flags & Descriptor.Indirect) != 0
                     ? ChainFault.BadIndirect
-                    : chain.Add(ref builder, descriptor.Address, descriptor.Length, (flags & Descriptor.Write) != 0);
+                    : chain.Add(ref builder, descriptor.Address, descriptor.Length, flags);
             }
 
             if ((flags & Descriptor.Next) == 0) break;
             if (slots == Size - lentSlots) return Break(ChainFault.EndUnknown, out fault);
             slots++;
-            Advance(ref position, 1);
+            Advance(ref position, 1, Size);
             descriptor = table[position.Slot];
             flags = descriptor.NextOrFlags;
             if ((flags & AvailableAndUsed) != position.Phase) return Break(ChainFault.EndUnknown, out fault);

@@ -11,10 +11,8 @@ namespace Squib.Virtio.Queues;
 public ref struct QueueBatch
 {
     private readonly Virtqueue? queue;
-    private readonly SplitRing? split;
-    private readonly PackedRing? packed;
     private readonly Span<Descriptor> table;
-    private readonly Span<ushort> available;
+    private readonly Span<ushort> heads;
     private readonly Span<UsedElement> used;
     private readonly int size;
     private DescriptorChain current;
@@ -28,40 +26,45 @@ public ref struct QueueBatch
     private readonly ushort endAvailable;
     private readonly ushort endUsed;
     private PackedPosition position;
+    private ulong firstUsed;
 
     // Any other way.
     private int left;
     private int taken;
     private bool held;
 
-    internal QueueBatch(Virtqueue queue, IRing ring, DescriptorChain current, int maximum)
+    // Not for inlining: what is built here would be copied from place to place in the loop of the device.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal QueueBatch(Virtqueue owner, int maximum)
     {
-        this.queue = queue;
-        this.current = current;
-        split = ring as SplitRing;
-        size = maximum;
-        if (split is not null)
+        current = null!;
+        if (!owner.TryBeginBatch(out IRing? ring)) return;
+        queue = owner;
+        current = owner.Current;
+        if (ring is SplitRing split)
         {
             table = split.Table;
-            available = split.Available;
+            heads = split.Heads;
             used = split.Used;
-            size = Math.Min(maximum, split.CountAvailable(available));
+            size = Math.Min(maximum, split.CountAvailable());
             endAvailable = (ushort)(split.NextAvailable + size);
             endUsed = (ushort)(split.NextUsed + size);
+            isStraight = !owner.MustKeepOrder && !owner.HasOutstanding;
         }
         else
         {
-            packed = (PackedRing)ring;
+            PackedRing packed = (PackedRing)ring;
             table = packed.Table;
+            size = maximum;
             position = packed.Position;
+            isStraight = !owner.MustKeepOrder && !owner.HasOutstanding && !packed.HoldsUsed;
         }
 
-        isStraight = !queue.MustKeepOrder && !queue.HasOutstanding;
         if (isStraight) toTake = toReturn = size;
         else left = size;
     }
 
-    private readonly IRing Ring => split is not null ? split : packed!;
+    private readonly IRing Ring => queue!.Ring;
 
     /// <summary>Takes the next chain; malformed ones are returned to the driver unserved and not seen here.</summary>
     /// <param name="chain">The chain; return it, now or later.</param>
@@ -72,18 +75,17 @@ public ref struct QueueBatch
         int now = toTake;
         if (now != 0 && now == toReturn)
         {
-            // The commonest request, one buffer, without a call. A packed ring has no available ring.
+            // The commonest request, one buffer, without a call. Only a split ring has heads.
             Span<Descriptor> descriptors = table;
-            Span<ushort> ring = available;
-            int at = 2 + ((endAvailable - now) & (descriptors.Length - 1));
-            if ((uint)at < (uint)ring.Length)
+            Span<ushort> ring = heads;
+            DescriptorChain next = current;
+            if (!ring.IsEmpty)
             {
-                int head = ring[at];
+                int head = ring[(endAvailable - now) & (ring.Length - 1)];
                 if ((uint)head < (uint)descriptors.Length)
                 {
-                    ref Descriptor descriptor = ref descriptors[head];
-                    uint flags = descriptor.FlagsOrId;
-                    DescriptorChain next = current;
+                    Descriptor descriptor = descriptors[head];
+                    uint flags = descriptor.FlagsAndNext;
                     if ((flags & (Descriptor.Next | Descriptor.Indirect)) == 0
                         && next.TrySetSingle(descriptor.Address, descriptor.Length, flags))
                     {
@@ -92,6 +94,21 @@ public ref struct QueueBatch
                         chain = next;
                         return true;
                     }
+                }
+            }
+            else
+            {
+                ref Descriptor descriptor = ref descriptors[position.Slot];
+                // Acquire: the address was written before the flags.
+                ulong rest = Volatile.Read(ref descriptor.Rest);
+                uint flags = PackedRing.FlagsOf(rest);
+                if ((flags & PackedRing.SingleMask) == position.Phase && next.TrySetSingle(descriptor.Address, (uint)rest, flags))
+                {
+                    next.Id = (ushort)(rest >> 32);
+                    next.Slots = 1;
+                    toTake = now - 1;
+                    chain = next;
+                    return true;
                 }
             }
         }
@@ -112,16 +129,19 @@ public ref struct QueueBatch
         {
             toReturn = now - 1;
             Span<UsedElement> ring = used;
-            int at = (endUsed - now) & (ring.Length - 1);
-            if ((uint)at < (uint)ring.Length)
+            if (!ring.IsEmpty)
             {
-                ref UsedElement element = ref ring[at];
+                ref UsedElement element = ref ring[(endUsed - now) & (ring.Length - 1)];
                 element.Id = chain.Id;
                 element.Length = chain.UsedLength;
             }
             else
             {
-                packed!.Use(table, ref position, chain);
+                ulong rest = PackedRing.ToUsed(position.Phase, chain.Id, chain.UsedLength);
+                // Release: the buffers first. The driver cannot see this one before the first, which is written when the batch leaves.
+                if (now == size) firstUsed = rest;
+                else Volatile.Write(ref table[position.Slot].Rest, rest);
+                PackedRing.Advance(ref position, chain.Slots, table.Length);
             }
 
             return;
@@ -133,21 +153,27 @@ public ref struct QueueBatch
     /// <summary>Publishes what was returned, and interrupts the driver if it wants that.</summary>
     public void Dispose()
     {
-        if (queue is null) return;
+        if (queue is not { } owner) return;
         if (isStraight) LeaveStraightWay();
         if (held) Keep();
-        if (split is not null) split.NextAvailable = (ushort)(endAvailable - left);
-        queue.EndBatch(Ring, current, taken);
+        IRing ring = owner.Ring;
+        if (ring is SplitRing split) split.NextAvailable = (ushort)(endAvailable - left);
+        int count = taken;
+        DescriptorChain unused = current;
         this = default;
+        owner.EndBatch(ring, unused, count);
     }
 
+    // Not for inlining: the walk along a chain needs the registers for itself.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private DescriptorChain? TakeAny()
     {
-        if (toTake != 0 && toTake == toReturn)
+        if (toTake == toReturn && isStraight)
         {
-            TakeResult result = split is not null
-                ? split.Take(table, available, (ushort)(endAvailable - toTake), current, out _)
-                : packed!.Take(table, position, current, out _);
+            if (toTake == 0) return null;
+            TakeResult result = Ring is SplitRing split
+                ? split.Take(table, heads, (ushort)(endAvailable - toTake), current, out _)
+                : ((PackedRing)Ring).Take(table, position, current, out _);
             if (result == TakeResult.Taken)
             {
                 toTake--;
@@ -167,9 +193,9 @@ public ref struct QueueBatch
         {
             if (held) Keep();
             DescriptorChain next = current;
-            TakeResult result = split is not null
-                ? split.Take(table, available, (ushort)(endAvailable - left), next, out ChainFault fault)
-                : packed!.Take(table, next, out fault);
+            TakeResult result = Ring is SplitRing split
+                ? split.Take(table, heads, (ushort)(endAvailable - left), next, out ChainFault fault)
+                : ((PackedRing)Ring).Take(table, next, out fault);
             if (result is TakeResult.Nothing or TakeResult.Broken) break;
             left--;
             if (queue!.IsInFlight(next.Id))
@@ -216,8 +242,8 @@ public ref struct QueueBatch
         held = toTake != toReturn;
         left = toTake;
         taken = size - left;
-        if (split is not null) split.NextUsed = (ushort)(endUsed - toReturn);
-        else packed!.LeaveStraightWay(position, held ? current.Slots : 0);
+        if (Ring is SplitRing split) split.NextUsed = (ushort)(endUsed - toReturn);
+        else ((PackedRing)Ring).LeaveStraightWay(position, toReturn < size ? firstUsed : null, held ? current.Slots : 0);
         toTake = toReturn = 0;
     }
 

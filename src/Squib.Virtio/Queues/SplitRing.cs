@@ -55,11 +55,13 @@ internal sealed class SplitRing : IRing
 
     internal Span<Descriptor> Table => MemoryMarshal.Cast<byte, Descriptor>(descriptorArea.Span);
 
-    /// <summary>Flags, index, the ring, used_event.</summary>
-    internal Span<ushort> Available => MemoryMarshal.Cast<byte, ushort>(driverArea.Span);
+    /// <summary>The heads, without the flags and index before and used_event behind them.</summary>
+    internal Span<ushort> Heads => AvailableFields.Slice(2, Size);
 
     /// <summary>The elements of the used ring, without the flags and index before and avail_event behind them.</summary>
     internal Span<UsedElement> Used => MemoryMarshal.Cast<byte, UsedElement>(deviceArea.Span.Slice(4, Size * UsedElement.Size));
+
+    private Span<ushort> AvailableFields => MemoryMarshal.Cast<byte, ushort>(driverArea.Span);
 
     private Span<ushort> UsedFields => MemoryMarshal.Cast<byte, ushort>(deviceArea.Span);
 
@@ -78,13 +80,13 @@ internal sealed class SplitRing : IRing
 
     public void Break(ChainFault fault) => Broken = fault;
 
-    public bool HasAvailable() => Broken == ChainFault.None && Volatile.Read(ref Available[1]) != nextAvailable;
+    public bool HasAvailable() => Broken == ChainFault.None && Volatile.Read(ref AvailableFields[1]) != nextAvailable;
 
     /// <summary>How many chains the driver has made available; reads the index once.</summary>
-    internal int CountAvailable(Span<ushort> available)
+    internal int CountAvailable()
     {
         // Acquire: the entries and descriptors that the index covers are read after it.
-        ushort ahead = (ushort)(Volatile.Read(ref available[1]) - nextAvailable);
+        ushort ahead = (ushort)(Volatile.Read(ref AvailableFields[1]) - nextAvailable);
         if (ahead <= Size) return ahead;
         Broken = ChainFault.IndexRanAhead;
         return 0;
@@ -92,9 +94,9 @@ internal sealed class SplitRing : IRing
 
     /// <summary>Reads the chain at a position; the caller knows that there is one.</summary>
     internal TakeResult Take(
-        Span<Descriptor> table, Span<ushort> available, ushort position, DescriptorChain chain, out ChainFault fault)
+        Span<Descriptor> table, Span<ushort> heads, ushort position, DescriptorChain chain, out ChainFault fault)
     {
-        int head = available[2 + (position & mask)];
+        int head = heads[position & mask];
         if ((uint)head >= (uint)table.Length)
         {
             fault = Broken = ChainFault.HeadOutOfRange;
@@ -155,7 +157,7 @@ internal sealed class SplitRing : IRing
         // Full fence: the driver that has just written used_event and then looks for used buffers must either see the index or be
         // seen here; without it both could look before both have written, and the interrupt would be lost (2.7.7.2).
         Thread.MemoryBarrier();
-        Span<ushort> available = Available;
+        Span<ushort> available = AvailableFields;
         if (!features.EventIndex) return (Volatile.Read(ref available[0]) & NoInterrupt) == 0;
         ushort usedEvent = Volatile.Read(ref available[UsedEvent]);
         return (ushort)(nextUsed - usedEvent - 1) < (ushort)(nextUsed - old);
@@ -164,20 +166,19 @@ internal sealed class SplitRing : IRing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ChainFault Walk(Span<Descriptor> table, int at, DescriptorChain chain)
     {
-        ChainBuilder builder = new();
-        for (int steps = 0; steps < table.Length; steps++)
+        ChainBuilder builder = default;
+        for (int left = table.Length; left > 0; left--)
         {
-            // Each field is read once, so that what was checked is what is used.
-            ref Descriptor descriptor = ref table[at];
-            ulong address = descriptor.Address;
-            uint length = descriptor.Length;
-            uint flags = descriptor.FlagsOrId;
-            if ((flags & Descriptor.Indirect) != 0) return WalkIndirect(address, length, flags, chain, builder);
-            at = descriptor.NextOrFlags;
-            ChainFault fault = chain.Add(ref builder, address, length, (flags & Descriptor.Write) != 0);
+            if ((uint)at >= (uint)table.Length) return ChainFault.NextOutOfRange;
+            // Copied once, so that what was checked is what is used.
+            Descriptor descriptor = table[at];
+            uint flags = descriptor.FlagsAndNext;
+            if ((flags & Descriptor.Indirect) != 0)
+                return WalkIndirect(descriptor.Address, descriptor.Length, flags, chain, builder);
+            ChainFault fault = chain.Add(ref builder, descriptor.Address, descriptor.Length, flags);
             if (fault != ChainFault.None) return fault;
             if ((flags & Descriptor.Next) == 0) return chain.Finish(builder);
-            if (at >= table.Length) return ChainFault.NextOutOfRange;
+            at = (int)(flags >> 16);
         }
 
         // MUST NOT (2.7.5.2 for drivers): a chain longer than the queue is a loop.

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Squib.Virtio.Memory;
 
 namespace Squib.Virtio.Queues;
@@ -126,24 +127,8 @@ public sealed class Virtqueue
 
     /// <summary>Begins a batch: the ring is looked up once, and what is returned in the batch is published at its end.</summary>
     /// <param name="maximum">The most chains to take, so that results do not wait for too many others; at most 256.</param>
-    public QueueBatch BeginBatch(int maximum = ChainLimits.ChainsPerBatch)
-    {
-        if (!TryEnter()) return default;
-        DrainReturned();
-        if (!CanTake(out IRing? now))
-        {
-            Leave();
-            return default;
-        }
-
-        if (notificationsEnabled)
-        {
-            now.DisableNotifications();
-            notificationsEnabled = false;
-        }
-
-        return new(this, now, current, Math.Min(maximum, ChainLimits.ChainsPerBatch));
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public QueueBatch BeginBatch(int maximum = ChainLimits.ChainsPerBatch) => new(this, Math.Min(maximum, ChainLimits.ChainsPerBatch));
 
     /// <summary>Returns a chain after its batch; any thread may.</summary>
     /// <param name="chain">The chain; it must not be touched any more.</param>
@@ -216,6 +201,32 @@ public sealed class Virtqueue
     }
 
     // --- the batch's side -------------------------------------------------------------------------------------------------------
+
+    /// <summary>The ring, while a batch has it.</summary>
+    internal IRing Ring => ring!;
+
+    /// <summary>The object that the next chain is read into.</summary>
+    internal DescriptorChain Current => current;
+
+    internal bool TryBeginBatch([NotNullWhen(true)] out IRing? now)
+    {
+        now = null;
+        if (!TryEnter()) return false;
+        DrainReturned();
+        if (!CanTake(out now))
+        {
+            Leave();
+            return false;
+        }
+
+        if (notificationsEnabled)
+        {
+            now.DisableNotifications();
+            notificationsEnabled = false;
+        }
+
+        return true;
+    }
 
     /// <summary>Whether the device has chains from before the one that it was given last.</summary>
     internal bool HasOutstanding => outstanding != 0;

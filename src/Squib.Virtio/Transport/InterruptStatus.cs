@@ -4,8 +4,10 @@ namespace Squib.Virtio.Transport;
 
 /// <summary>The InterruptStatus register and the line behind it.</summary>
 /// <remarks>
-/// Bits and line change together under one lock: with two atomics a bit set between the driver's acknowledgement and the lowering of
-/// the line would leave the line low and the bit set, which is a lost interrupt.
+/// A bit is set while more was raised than the driver has acknowledged. Of each pair of numbers one is the device's and one the
+/// driver's, so on an edge-triggered line, which does not fall, an acknowledgement waits for nobody. The level of a line follows the
+/// bits under the lock: a bit raised between the acknowledgement and the lowering of the line would leave the line low and the bit set,
+/// which is a lost interrupt.
 /// </remarks>
 internal sealed class InterruptStatus
 {
@@ -17,13 +19,23 @@ internal sealed class InterruptStatus
 
     private readonly Lock gate = new();
     private readonly IrqLine line;
+    private readonly bool falls;
     private bool enabled;
-    private uint pending;
+    private ulong used;
+    private ulong changes;
+    private ulong acknowledgedUsed;
+    private ulong acknowledgedChanges;
     private long raised;
 
-    internal InterruptStatus(IrqLine line) => this.line = line;
+    internal InterruptStatus(IrqLine line)
+    {
+        this.line = line;
+        falls = line.Trigger == IrqTrigger.Level;
+    }
 
-    internal uint Pending => Volatile.Read(ref pending);
+    internal uint Pending =>
+        (Volatile.Read(ref used) != Volatile.Read(ref acknowledgedUsed) ? UsedBuffer : 0)
+        | (Volatile.Read(ref changes) != Volatile.Read(ref acknowledgedChanges) ? ConfigurationChange : 0);
 
     internal long Raised => Interlocked.Read(ref raised);
 
@@ -39,7 +51,8 @@ internal sealed class InterruptStatus
         {
             // MUST NOT (2.1.2, 2.4.1): no notification before DRIVER_OK, and none after a reset.
             if (!enabled) return;
-            pending |= bits;
+            if ((bits & UsedBuffer) != 0) Volatile.Write(ref used, used + 1);
+            if ((bits & ConfigurationChange) != 0) Volatile.Write(ref changes, changes + 1);
             raised++;
             line.Raise();
         }
@@ -47,11 +60,8 @@ internal sealed class InterruptStatus
 
     internal void Acknowledge(uint bits)
     {
-        lock (gate)
-        {
-            pending &= ~bits;
-            if (pending == 0) line.Lower();
-        }
+        if (falls) AcknowledgeAndLower(bits);
+        else Clear(bits);
     }
 
     /// <summary>Clears all bits; nothing sets one until <see cref="Enable"/>.</summary>
@@ -62,5 +72,22 @@ internal sealed class InterruptStatus
             enabled = false;
             Acknowledge(uint.MaxValue);
         }
+    }
+
+    private void AcknowledgeAndLower(uint bits)
+    {
+        lock (gate)
+        {
+            Clear(bits);
+            if (Pending == 0) line.Lower();
+        }
+    }
+
+    private void Clear(uint bits)
+    {
+        // Two vCPUs may do this at once; the later store may be of the older number and leave the bit set, as if the interrupt had come
+        // after both.
+        if ((bits & UsedBuffer) != 0) Volatile.Write(ref acknowledgedUsed, Volatile.Read(ref used));
+        if ((bits & ConfigurationChange) != 0) Volatile.Write(ref acknowledgedChanges, Volatile.Read(ref changes));
     }
 }
