@@ -33,4 +33,42 @@ public sealed class VirtqueueTests
             Assert.Equal(sent, used.Written);
         }
     }
+
+    [Theory]
+    [InlineData(RingFormat.Split, 512, false), InlineData(RingFormat.Split, 512, true)]
+    [InlineData(RingFormat.Packed, 500, false), InlineData(RingFormat.Packed, 500, true)]
+    public void Full_rings_are_served_from_one_kick_each_across_the_index_wrap(RingFormat format, int size, bool inOrder)
+    {
+        // Two batches a ring: what the first one leaves is found without another kick.
+        using Bench bench = new(format, size, options: new() { InOrder = inOrder });
+        for (int lap = 0; lap < 135; lap++)
+        {
+            ushort last = 0;
+            for (int i = 0; i < size; i++) last = bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+            bench.Ring.Kick();
+            Assert.Equal((lap + 1L) * size, bench.Fill.Requests);
+            if (inOrder) continue;
+            for (int i = 1; i < size; i++) Assert.True(bench.Ring.TryTakeUsed(out _, out _));
+            bench.AssertUsed(last, 0);
+            bench.AssertNothingUsed();
+        }
+
+        if (!inOrder) bench.AssertHealthy();
+    }
+
+    [Theory, InlineData(RingFormat.Split), InlineData(RingFormat.Packed)]
+    public void A_kick_while_the_device_serves_makes_it_look_once_more_and_no_harm(RingFormat format)
+    {
+        using Bench bench = new(format);
+        bench.Fill.Serve = chain =>
+        {
+            bench.Ring.Notify();
+            bench.Ring.Notify();
+            FillDevice.Fill(chain);
+        };
+        for (int i = 0; i < 10; i++) bench.AssertOneSlot(i);
+        bench.AssertNothingUsed();
+        Assert.Equal(10, bench.Queue.ChainsTaken);
+        bench.AssertHealthy();
+    }
 }
