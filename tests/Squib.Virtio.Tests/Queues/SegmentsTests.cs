@@ -91,6 +91,30 @@ public sealed class SegmentsTests
     });
 
     [Theory, MemberData(nameof(Formats))]
+    public void What_lies_behind_the_end_of_a_chain_is_not_read_or_written(RingFormat format)
+    {
+        using Bench bench = new(format);
+        // The object of a chain is used again: behind its pieces lie those of a longer one before it.
+        ushort id = bench.Offer(
+            Raw.In(Bench.Buffer(0), 64), Raw.In(Bench.Buffer(1), 64), Raw.Out(Bench.Buffer(2), 64), Raw.Out(Bench.Buffer(3), 64));
+        bench.KickAndExpectServed(id);
+        Exception? failure = null;
+        bench.Fill.Serve = chain => failure = Record.Exception(() =>
+        {
+            byte[] bytes = new byte[4];
+            Assert.True(chain.Readable.TryRead(bytes));
+            Assert.False(chain.Readable.TryRead(bytes));
+            Assert.True(chain.Writable.TryWrite(bytes));
+            Assert.False(chain.Writable.TryWrite(bytes));
+            Assert.Equal(4u, chain.Writable.UsedLength);
+        });
+        id = bench.Offer(Raw.In(Bench.Buffer(4), 4), Raw.Out(Bench.Buffer(5), 4));
+        bench.Ring.Kick();
+        Assert.Null(failure);
+        bench.AssertUsed(id, 4);
+    }
+
+    [Theory, MemberData(nameof(Formats))]
     public void Reading_and_writing_nothing_changes_nothing(RingFormat format) => Serve(format, [3, 5], [4, 2], chain =>
     {
         for (int round = 0; round < 3; round++)
