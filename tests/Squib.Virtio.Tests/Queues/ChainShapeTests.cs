@@ -127,6 +127,15 @@ public sealed class ChainShapeTests
 
     [Theory, MemberData(nameof(Formats))]
     [Trait("Case", "Q20")]
+    public void A_chain_of_exactly_four_gigabytes_is_refused(RingFormat format)
+    {
+        using Bench bench = new(format, size: 256);
+        Raw[] chain = [.. Enumerable.Repeat(Raw.In(Bench.R0, Bench.R0Length), 256)];
+        bench.KickAndExpectDrop(ChainFault.TooManyBytes, bench.Offer(chain), ringIsFull: true);
+    }
+
+    [Theory, MemberData(nameof(Formats))]
+    [Trait("Case", "Q20")]
     public void A_chain_of_one_byte_less_than_four_gigabytes_is_served(RingFormat format)
     {
         using Bench bench = new(format, size: 256);

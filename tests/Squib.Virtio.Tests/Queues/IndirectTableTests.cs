@@ -91,6 +91,18 @@ public sealed class IndirectTableTests
     }
 
     [Fact]
+    [Trait("Case", "I07")]
+    public void A_loop_in_a_split_table_ends_before_its_first_entry_is_read_again()
+    {
+        using Bench bench = new(RingFormat.Split);
+        bench.Ring.WriteDescriptor(Bench.Table(0), 0, Bench.Buffer(0), 16, Raw.Next, 1);
+        bench.Ring.WriteDescriptor(Bench.Table(0), 1, Bench.Buffer(1), 16, Raw.Next | Raw.Write, 0);
+        ushort id = bench.Ring.Post(new Raw(Bench.Table(0), 32, Raw.Indirect));
+        // Read once more it would be a readable entry after a writable one.
+        bench.KickAndExpectDrop(ChainFault.TooLong, id);
+    }
+
+    [Fact]
     [Trait("Case", "I07"), Trait("Row", "PACKED-D07")]
     public void Stray_flags_and_ids_in_a_packed_table_do_not_matter()
     {

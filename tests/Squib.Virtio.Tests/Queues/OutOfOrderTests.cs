@@ -1,4 +1,5 @@
 using Squib.Virtio.Queues;
+using Squib.Virtio.Testing;
 using Squib.Virtio.Transport;
 using Xunit;
 
@@ -160,6 +161,70 @@ public sealed class OutOfOrderTests
         once = true;
         bench.Start();
         bench.AssertOneSlot(1);
+    }
+
+    [Theory, MemberData(nameof(Formats))]
+    public void A_device_that_returns_a_chain_twice_to_its_batch_hears_of_it_and_may_go_on(RingFormat format)
+    {
+        List<string> errors = [];
+        LoopDevice device = new(
+            (ref batch, chain) =>
+            {
+                FillDevice.Fill(chain);
+                batch.Return(chain);
+                try
+                {
+                    batch.Return(chain);
+                }
+                catch (InvalidOperationException e)
+                {
+                    errors.Add(e.Message);
+                }
+            },
+            8);
+        using Bench bench = new(format, device: device);
+        for (int i = 0; i < 10; i++)
+        {
+            bench.AssertOneSlot(i);
+            bench.AssertNothingUsed();
+        }
+
+        Assert.Equal(10, errors.Count);
+        Assert.All(errors, error => Assert.Contains("already", error, StringComparison.Ordinal));
+        Assert.False(bench.NeedsReset);
+    }
+
+    [Theory]
+    [InlineData(false, false, false), InlineData(false, false, true), InlineData(false, true, false), InlineData(false, true, true)]
+    [InlineData(true, false, false), InlineData(true, false, true), InlineData(true, true, false), InlineData(true, true, true)]
+    public void A_chain_may_be_returned_to_a_batch_that_has_another_one_or_none_yet(bool packed, bool indirect, bool inOrder)
+    {
+        LateDevice device = new(8);
+        (GuestDriver driver, VirtioMmioTransport transport, _) =
+            GuestDriver.Attach(device, new() { RingPacked = packed, InOrder = inOrder });
+        DriverQueue queue = driver.Start()!;
+        List<ushort> sent = [];
+        for (int round = 0; round < 50; round++)
+        {
+            for (int i = 0; i < 1 + (round % 3); i++) sent.Add(queue.Add([[(byte)round]], [3], indirect));
+            queue.Kick();
+            foreach (UsedBuffer used in queue.Reap())
+            {
+                if (inOrder) Assert.Equal(sent[0], used.Id);
+                Assert.True(sent.Remove(used.Id));
+                Assert.Equal(3u, used.Length);
+            }
+
+            Assert.Equal(sent.Count, queue.InFlight);
+            Assert.Equal(device.Kept is null ? 0 : 1, sent.Count);
+        }
+
+        // A reset finds nothing with the device but the chain that it says it has.
+        DescriptorChain? last = device.Kept;
+        device.Kept = null;
+        if (last is not null) transport.Session!.Queues[0].Return(last);
+        driver.Reset();
+        Assert.Equal(0u, (uint)driver.Status);
     }
 
     [Theory, MemberData(nameof(Formats))]

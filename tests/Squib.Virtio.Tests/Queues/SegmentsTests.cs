@@ -91,6 +91,30 @@ public sealed class SegmentsTests
     });
 
     [Theory, MemberData(nameof(Formats))]
+    public void What_lies_behind_the_end_of_a_chain_is_not_read_or_written(RingFormat format)
+    {
+        using Bench bench = new(format);
+        // The object of a chain is used again: behind its pieces lie those of a longer one before it.
+        ushort id = bench.Offer(
+            Raw.In(Bench.Buffer(0), 64), Raw.In(Bench.Buffer(1), 64), Raw.Out(Bench.Buffer(2), 64), Raw.Out(Bench.Buffer(3), 64));
+        bench.KickAndExpectServed(id);
+        Exception? failure = null;
+        bench.Fill.Serve = chain => failure = Record.Exception(() =>
+        {
+            byte[] bytes = new byte[4];
+            Assert.True(chain.Readable.TryRead(bytes));
+            Assert.False(chain.Readable.TryRead(bytes));
+            Assert.True(chain.Writable.TryWrite(bytes));
+            Assert.False(chain.Writable.TryWrite(bytes));
+            Assert.Equal(4u, chain.Writable.UsedLength);
+        });
+        id = bench.Offer(Raw.In(Bench.Buffer(4), 4), Raw.Out(Bench.Buffer(5), 4));
+        bench.Ring.Kick();
+        Assert.Null(failure);
+        bench.AssertUsed(id, 4);
+    }
+
+    [Theory, MemberData(nameof(Formats))]
     public void Reading_and_writing_nothing_changes_nothing(RingFormat format) => Serve(format, [3, 5], [4, 2], chain =>
     {
         for (int round = 0; round < 3; round++)
@@ -248,6 +272,32 @@ public sealed class SegmentsTests
         Assert.True(c.TryWrite([1]));
         Assert.Equal((3, 3), (c.Length, d.Length));
     });
+
+    [Theory, MemberData(nameof(Formats))]
+    public void Pieces_by_index_lie_where_their_addresses_say_in_every_region(RingFormat format)
+    {
+        using Bench bench = new(format);
+        bench.Memory.TryWrite(Bench.R2 - 2, "abcdef"u8);
+        bench.Fill.Serve = chain =>
+        {
+            Assert.Equal((2, 2), (chain.Readable.Count, chain.Writable.Count));
+            Assert.Equal("ab"u8, chain.Readable[0].Span);
+            Assert.Equal("cdef"u8, chain.Readable[1].Span);
+            "wxy"u8.CopyTo(chain.Writable[0].Span);
+            "z"u8.CopyTo(chain.Writable[1].Span);
+            chain.Writable.Advance(4);
+        };
+        ushort id = bench.Offer(Raw.In(Bench.R2 - 2, 6), Raw.Out(Bench.R1 + 0x10_0000, 3), Raw.Out(Bench.R2 + 0x800, 1));
+        bench.Ring.Publish();
+        bench.Remember();
+        bench.Ring.Notify();
+        bench.AssertUsed(id, 4);
+        bench.AssertUntouched();
+        byte[] got = new byte[4];
+        bench.Memory.TryRead(Bench.R1 + 0x10_0000, got.AsSpan(0, 3));
+        bench.Memory.TryRead(Bench.R2 + 0x800, got.AsSpan(3));
+        Assert.Equal("wxyz"u8.ToArray(), got);
+    }
 
     [Fact]
     public void A_long_chain_is_read_piece_by_piece_in_every_way()

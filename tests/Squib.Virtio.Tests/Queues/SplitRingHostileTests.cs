@@ -42,6 +42,18 @@ public sealed class SplitRingHostileTests
         bench.KickAndExpectDrop(ChainFault.TooLong, 0, ringIsFull: true);
     }
 
+    [Fact]
+    [Trait("Case", "Q05"), Trait("Row", "SPLIT-02")]
+    public void A_loop_ends_before_its_first_descriptor_is_read_again()
+    {
+        using Bench bench = new(RingFormat.Split);
+        for (int i = 0; i < 7; i++) bench.Split.Write(i, Bench.Buffer(i), 16, Raw.Next, (ushort)(i + 1));
+        bench.Split.Write(7, Bench.Buffer(7), 16, Raw.Next | Raw.Write, 0);
+        bench.Split.Offer(0);
+        // Read once more it would be a readable descriptor after a writable one.
+        bench.KickAndExpectDrop(ChainFault.TooLong, 0, ringIsFull: true);
+    }
+
     [Theory, InlineData(8), InlineData(9), InlineData(0x7fff), InlineData(0xffff)]
     [Trait("Case", "Q06")]
     public void A_next_descriptor_outside_the_table_is_refused(ushort next)

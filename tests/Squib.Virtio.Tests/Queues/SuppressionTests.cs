@@ -147,6 +147,16 @@ public sealed class SuppressionTests
 
     [Fact]
     [Trait("Row", "PACKED-D09")]
+    public void A_slot_that_was_named_for_the_next_interrupt_brings_one_and_no_more()
+    {
+        using Bench bench = new(RingFormat.Packed);
+        bench.Ring.Store16(bench.Ring.DriverArea, 0x8002);
+        bench.Ring.Store16(bench.Ring.DriverArea + 2, 2);
+        for (int i = 0; i < 16; i++) Assert.Equal((i, i == 2 ? 1 : 0), (i, ServeAndCount(bench)));
+    }
+
+    [Fact]
+    [Trait("Row", "PACKED-D09")]
     public void Without_event_index_mode_2_counts_as_a_wish_for_interrupts()
     {
         using Bench bench = new(RingFormat.Packed, options: WithoutEvents);
@@ -298,6 +308,20 @@ public sealed class SuppressionTests
         bench.Driver.WriteRegister(MmioRegister.QueueNotify, 0x4abc_0000);
         bench.AssertUsed(id, 4);
         Assert.Equal(7, bench.Queue.Notifications);
+    }
+
+    [Theory]
+    [InlineData(RingFormat.Split, 8, true), InlineData(RingFormat.Split, 9, false), InlineData(RingFormat.Split, 0xffff, false)]
+    [InlineData(RingFormat.Packed, 7, true), InlineData(RingFormat.Packed, 8, false), InlineData(RingFormat.Packed, 0x8007, true)]
+    [InlineData(RingFormat.Packed, 0x8008, false)]
+    [Trait("Row", "BASE-D09")]
+    public void Notification_data_is_counted_from_the_first_position_on_that_cannot_be(RingFormat format, int position, bool valid)
+    {
+        using Bench bench = new(format, options: new() { NotificationData = true });
+        bench.Driver.WriteRegister(MmioRegister.QueueNotify, (uint)position << 16);
+        Assert.Equal(valid ? 0 : 1, bench.Queue.InvalidNotifications);
+        Assert.Equal(1, bench.Queue.Notifications);
+        Assert.False(bench.NeedsReset);
     }
 
     private static int ServeAndCount(Bench bench)

@@ -1,4 +1,6 @@
+using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
+using Squib.Virtio.Transport;
 using Xunit;
 
 namespace Squib.Virtio.Tests.Queues;
@@ -31,6 +33,99 @@ public sealed class VirtqueueTests
             UsedBuffer used = Assert.Single(queue.Reap());
             Assert.Equal(3u, used.Length);
             Assert.Equal(sent, used.Written);
+        }
+    }
+
+    [Theory]
+    [InlineData(RingFormat.Split, 512, false), InlineData(RingFormat.Split, 512, true)]
+    [InlineData(RingFormat.Packed, 500, false), InlineData(RingFormat.Packed, 500, true)]
+    public void Full_rings_are_served_from_one_kick_each_across_the_index_wrap(RingFormat format, int size, bool inOrder)
+    {
+        // Two batches a ring: what the first one leaves is found without another kick.
+        using Bench bench = new(format, size, options: new() { InOrder = inOrder });
+        for (int lap = 0; lap < 135; lap++)
+        {
+            ushort last = 0;
+            for (int i = 0; i < size; i++) last = bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+            bench.Ring.Kick();
+            Assert.Equal((lap + 1L) * size, bench.Fill.Requests);
+            if (inOrder) continue;
+            for (int i = 1; i < size; i++) Assert.True(bench.Ring.TryTakeUsed(out _, out _));
+            bench.AssertUsed(last, 0);
+            bench.AssertNothingUsed();
+        }
+
+        if (!inOrder) bench.AssertHealthy();
+    }
+
+    [Theory, InlineData(RingFormat.Split), InlineData(RingFormat.Packed)]
+    public void A_kick_while_the_device_serves_makes_it_look_once_more_and_no_harm(RingFormat format)
+    {
+        using Bench bench = new(format);
+        bench.Fill.Serve = chain =>
+        {
+            bench.Ring.Notify();
+            bench.Ring.Notify();
+            FillDevice.Fill(chain);
+        };
+        for (int i = 0; i < 10; i++) bench.AssertOneSlot(i);
+        bench.AssertNothingUsed();
+        Assert.Equal(10, bench.Queue.ChainsTaken);
+        bench.AssertHealthy();
+    }
+
+    [Theory]
+    [InlineData(RingFormat.Split, 1, 1), InlineData(RingFormat.Split, 7, 7), InlineData(RingFormat.Split, 256, 256)]
+    [InlineData(RingFormat.Split, 1000, 256), InlineData(RingFormat.Packed, 1, 1), InlineData(RingFormat.Packed, 7, 7)]
+    [InlineData(RingFormat.Packed, 256, 256), InlineData(RingFormat.Packed, 1000, 256)]
+    public void A_batch_takes_as_many_chains_as_its_owner_wants_and_no_more_than_256(RingFormat format, int wanted, int most)
+    {
+        BatchDevice device = new(wanted);
+        using Bench bench = new(format, size: 512, device: device);
+        for (int i = 0; i < 512; i++) bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+        bench.Ring.Kick();
+        Assert.Equal(512, device.Batches.Sum());
+        Assert.All(device.Batches[..^1], taken => Assert.Equal(most, taken));
+        for (int i = 0; i < 512; i++) bench.AssertUsed((ushort)i, 0);
+        bench.AssertNothingUsed();
+    }
+
+    [Fact]
+    public void There_is_no_chain_to_return_but_one_that_was_taken()
+    {
+        using Bench bench = new(RingFormat.Split);
+        Assert.Throws<ArgumentNullException>(() => bench.Queue.Return(null!));
+        bench.AssertHealthy();
+    }
+
+    /// <summary>A device that takes chains in batches of a size of its own.</summary>
+    private sealed class BatchDevice(int wanted) : IVirtioDevice
+    {
+        public DeviceType Type => DeviceType.Entropy;
+
+        public ulong Features => 0;
+
+        public IReadOnlyList<ushort> QueueSizes => [512];
+
+        public ConfigSpace Config { get; } = new(new byte[8]);
+
+        /// <summary>The numbers of chains that batches with any had.</summary>
+        public List<int> Batches { get; } = [];
+
+        public async Task RunAsync(DriverSession session, CancellationToken reset)
+        {
+            while (await session.Queues[0].WaitAsync().ConfigureAwait(false))
+            {
+                using QueueBatch batch = session.Queues[0].BeginBatch(wanted);
+                int taken = 0;
+                while (batch.TryTake(out DescriptorChain? chain))
+                {
+                    taken++;
+                    batch.Return(chain);
+                }
+
+                if (taken > 0) Batches.Add(taken);
+            }
         }
     }
 }

@@ -207,4 +207,55 @@ public sealed class ConfigSpaceTests
         Assert.Equal(2, config.Length);
         Assert.Equal(0, new ConfigSpace().Length);
     }
+
+    [Fact]
+    public void An_answered_field_is_asked_only_by_accesses_of_just_that_field()
+    {
+        ConfigSpace config = new(Twelve);
+        byte value = 0;
+        config.AnswerReads(4, 4, bytes => bytes.Fill(++value));
+        config.AnswerReads(8, 2, bytes => bytes[1] = 0x77);
+        AssertReads(config, 4, [1, 1, 1, 1]);
+        AssertReads(config, 4, [2, 2, 2, 2]);
+        // What an answer does not fill is zero, not what the vCPU had in its register.
+        AssertReads(config, 8, [0, 0x77]);
+        AssertReads(config, 4, [5, 6]);
+        AssertReads(config, 4, [5, 6, 7, 8, 9, 10, 11, 12]);
+        AssertReads(config, 5, [6, 7, 8, 9]);
+        AssertReads(config, 0, [1, 2, 3, 4]);
+        Assert.Equal(2, value);
+    }
+
+    [Theory, InlineData(-1, 1), InlineData(0, 0), InlineData(0, -1), InlineData(0, 13), InlineData(12, 1), InlineData(5, int.MaxValue)]
+    public void An_answered_field_outside_the_space_is_refused(int offset, int length) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ConfigSpace(Twelve).AnswerReads(offset, length, _ => { }));
+
+    [Fact]
+    public void A_field_that_is_the_whole_space_can_be_written_and_answered()
+    {
+        ConfigSpace config = new(Twelve);
+        config.AllowWrites(0, 12, _ => { });
+        config.AnswerReads(0, 12, bytes => bytes[11] = 1);
+        config.Write(11, [0x33]);
+        AssertReads(config, 11, [0x33]);
+        AssertReads(config, 0, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        config.Set(0, new byte[12]);
+        AssertReads(config, 11, [0]);
+    }
+
+    [Fact]
+    public void A_field_needs_somebody_to_tell_or_to_ask()
+    {
+        ConfigSpace config = new(Twelve);
+        Assert.Throws<ArgumentNullException>(() => config.AllowWrites(0, 1, null!));
+        Assert.Throws<ArgumentNullException>(() => config.AnswerReads(0, 1, null!));
+    }
+
+    private static void AssertReads(ConfigSpace config, ulong offset, byte[] expected)
+    {
+        byte[] got = new byte[expected.Length];
+        Array.Fill(got, (byte)0xee);
+        config.Read(offset, got);
+        Assert.Equal(expected, got);
+    }
 }

@@ -117,6 +117,37 @@ public sealed class QueueSetUpTests
     }
 
     [Fact]
+    [Trait("Case", "Q24")]
+    public void The_driver_area_of_a_packed_ring_may_be_in_read_only_memory()
+    {
+        using Bench bench = new(RingFormat.Packed);
+        Assert.True(bench.Driver.Probe());
+        bench.Ring.Clear();
+        SetUp(bench.Driver, 0, 8, bench.Ring.Descriptors, Bench.Rom + 0x100, bench.Ring.DeviceArea);
+        Assert.Equal(1u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        bench.Driver.SetDriverOk();
+        bench.AssertOneSlot(1);
+    }
+
+    [Theory, InlineData(false, 22, 72), InlineData(true, 4, 4)]
+    [Trait("Case", "T21")]
+    public void An_area_may_end_with_its_region(bool packed, int driverArea, int deviceArea)
+    {
+        using Bench bench = new(packed ? RingFormat.Packed : RingFormat.Split);
+        ulong end = Ram + Bench.R0Length;
+        foreach ((ulong table, ulong driver, ulong device) in new[]
+            {
+                (end - 128, Ram + 0x2000, Ram + 0x3000), (Ram + 0x1000, end - (ulong)driverArea, Ram + 0x3000),
+                (Ram + 0x1000, Ram + 0x2000, end - (ulong)deviceArea),
+            })
+        {
+            Assert.True(bench.Driver.Probe());
+            SetUp(bench.Driver, 0, 8, table, driver, device);
+            Assert.Equal(1u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        }
+    }
+
+    [Fact]
     [Trait("Row", "MMIO-D12")]
     public void The_halves_of_an_address_may_come_in_any_order()
     {

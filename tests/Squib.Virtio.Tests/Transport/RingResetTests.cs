@@ -1,3 +1,4 @@
+using Squib.Virtio.Queues;
 using Squib.Virtio.Testing;
 using Squib.Virtio.Tests.Queues;
 using Squib.Virtio.Transport;
@@ -48,6 +49,22 @@ public sealed class RingResetTests
         bench.AssertUntouched();
         Assert.Equal(0, device.HeldCount);
         Assert.False(bench.NeedsReset);
+    }
+
+    [Theory, MemberData(nameof(Ways))]
+    [Trait("Case", "T33"), Trait("Row", "MMIO-12")]
+    public void A_queue_stops_with_its_last_chain_although_its_owner_waits_for_something_else(RingFormat format, bool byQueueReset)
+    {
+        BusyDevice device = new();
+        using Bench bench = new(format, device: device);
+        bench.Offer(Raw.Out(Bench.Buffer(0), 64));
+        bench.Ring.Kick();
+        Stop(bench, byQueueReset);
+        Assert.Equal(1u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        bench.Queue.Return(device.Taken!);
+        Assert.Equal(0u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        Assert.Equal(0u, bench.Driver.ReadRegister(MmioRegister.QueueReset));
+        device.Done.SetResult();
     }
 
     [Theory, MemberData(nameof(Ways))]
@@ -239,5 +256,34 @@ public sealed class RingResetTests
     {
         bench.Driver.WriteRegister(MmioRegister.QueueSel, 0);
         bench.Driver.WriteRegister(byQueueReset ? MmioRegister.QueueReset : MmioRegister.QueueReady, byQueueReset ? 1u : 0);
+    }
+
+    /// <summary>A device that takes one chain and then waits for something else than its queue.</summary>
+    private sealed class BusyDevice : IVirtioDevice
+    {
+        public DeviceType Type => DeviceType.Entropy;
+
+        public ulong Features => 0;
+
+        public IReadOnlyList<ushort> QueueSizes => [8];
+
+        public ConfigSpace Config { get; } = new(new byte[8]);
+
+        public DescriptorChain? Taken { get; private set; }
+
+        public TaskCompletionSource Done { get; } = new();
+
+        public async Task RunAsync(DriverSession session, CancellationToken reset)
+        {
+            while (await session.Queues[0].WaitAsync().ConfigureAwait(false))
+            {
+                using (QueueBatch batch = session.Queues[0].BeginBatch())
+                {
+                    if (batch.TryTake(out DescriptorChain? chain)) Taken = chain;
+                }
+
+                if (Taken is not null) await Done.Task.ConfigureAwait(false);
+            }
+        }
     }
 }

@@ -33,7 +33,8 @@ public sealed class SlotAllocatorTests
     public void A_slot_that_is_not_taken_cannot_be_given_back(int number)
     {
         slots.Allocate();
-        Assert.Throws<ArgumentException>(() => slots.Free(new(number)));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => slots.Free(new(number)));
+        Assert.Contains($"Slot {number} is not taken", error.Message, StringComparison.Ordinal);
         Assert.Equal([new Slot(0)], slots.Taken);
     }
 
