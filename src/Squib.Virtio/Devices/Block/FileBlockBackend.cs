@@ -14,6 +14,9 @@ public sealed class FileBlockBackend : IBlockBackend
 {
     private const int ProbeBytes = 4096;
     private const int ZeroBytes = 65_536;
+
+    /// <summary>EINTR.</summary>
+    private const int Interrupted = 4;
     private static readonly Lazy<byte[]> Zeros = new(() => new byte[ZeroBytes]);
 
     private readonly SafeFileHandle file;
@@ -170,13 +173,14 @@ public sealed class FileBlockBackend : IBlockBackend
         return ValueTask.CompletedTask;
     }
 
-    // .NET 10 throws nothing when fsync fails on Unix: all that there is of the failure is the number of the error.
+    // .NET 10 throws nothing when fsync fails on Unix: all that there is of the failure is the number of the error. That of a call which
+    // was interrupted is left behind by the next one that succeeds.
     private static bool TryFlush(SafeFileHandle file)
     {
 #pragma warning disable RS0030 // Of Marshal's members these two touch no memory.
         Marshal.SetLastPInvokeError(0);
         RandomAccess.FlushToDisk(file);
-        return Marshal.GetLastPInvokeError() == 0;
+        return OperatingSystem.IsWindows() || Marshal.GetLastPInvokeError() is 0 or Interrupted;
 #pragma warning restore RS0030
     }
 
