@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.Versioning;
 using Squib.Virtio.Devices.Block;
 using Squib.Virtio.Testing;
@@ -41,6 +42,23 @@ public sealed class FlushFailureTests : IDisposable
         DriverQueue opened = Attach(again);
         Assert.Equal(Ok, Write(opened));
         Assert.Equal(Ok, Flush(opened));
+    }
+
+    [Theory]
+    [InlineData(false, "flushed\n")]
+    [InlineData(true, "refused\n")]
+    [Trait("Case", "H07")]
+    public async Task H07_Persistent_memory_says_so_when_an_fsync_fails(bool refuses, string expected)
+    {
+        string path = Path.Combine(folder.FullName, "memory");
+        await File.WriteAllBytesAsync(path, new byte[2 << 20], TestContext.Current.CancellationToken);
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "Squib.Virtio.Victim.dll"), path, "0", "memory"];
+        ProcessStartInfo start = new(dotnet, arguments) { RedirectStandardOutput = true };
+        // It flushes on a thread of the pool; a process that a filtered thread has started is filtered as a whole.
+        using Process process = refuses ? RefusedFsync.Run(() => Process.Start(start)!) : Process.Start(start)!;
+        Assert.Equal(expected, await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
     private static IBlockBackend Open(string path, bool direct)

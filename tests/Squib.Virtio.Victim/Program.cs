@@ -17,10 +17,18 @@ public static class Program
     private const uint Flush = 4;
 
     /// <summary>Runs until it is killed.</summary>
-    /// <param name="arguments">The image, the seed of what is written, and words: through, direct, packed.</param>
-    public static void Main(string[] arguments)
+    /// <param name="arguments">
+    /// The image, the seed of what is written, and words: through, direct, packed; or memory, to flush the image as persistent memory once.
+    /// </param>
+    public static async Task Main(string[] arguments)
     {
         string path = arguments[0];
+        if (arguments.Contains("memory"))
+        {
+            Console.WriteLine(await TryFlushMemoryAsync(path) ? "flushed" : "refused");
+            return;
+        }
+
         WriteSequence sequence = new(int.Parse(arguments[1], CultureInfo.InvariantCulture));
         bool through = arguments.Contains("through");
         IBlockBackend backend = FileBlockBackend.Open(path);
@@ -43,6 +51,20 @@ public static class Program
             }
 
             output.Write(System.Text.Encoding.ASCII.GetBytes($"{batch}\n"));
+        }
+    }
+
+    private static async Task<bool> TryFlushMemoryAsync(string path)
+    {
+        using MappedFile memory = MappedFile.Open(path, MappedFileMode.Shared);
+        try
+        {
+            await memory.FlushAsync(CancellationToken.None);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

@@ -14,7 +14,6 @@ internal sealed class DeviceBench
     private const int RamBytes = 0x2_0000;
     private const ulong Arena = GuestRam.Start + 0x1_0000;
     private const int MostPieces = 16;
-    private const int PairBits = 12;
 
     private readonly FailureLog log = new();
     private readonly RecordingGic gic = new();
@@ -44,6 +43,9 @@ internal sealed class DeviceBench
 
     /// <summary>Whether the device may be at work on another thread, so that what it writes and when is not known.</summary>
     internal bool IsElsewhere { get; set; }
+
+    /// <summary>How many pairs of steps are told apart, as a power of two: more of them make a larger corpus.</summary>
+    internal int PairBits { get; init; } = 11;
 
     /// <summary>Which kind of request the readable bytes of a buffer are; it is noted together with the answer.</summary>
     internal KindReader KindOf { get; init; } = (_, _) => 0;

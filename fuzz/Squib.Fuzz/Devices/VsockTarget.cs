@@ -34,6 +34,8 @@ internal sealed class VsockTarget : IFuzzTarget, IVsockBackend
         bench = new(_ => device)
         {
             Returned = OnReturned,
+            // The stories of connections are the longest.
+            PairBits = 12,
             KindOf = (_, readable) => readable.Length < PacketBytes
                 ? 0
                 : 1 + Math.Min((int)readable[30], 9) + (Math.Min((int)readable[28], 3) << 4) + ((readable[32] & 3) << 6),
