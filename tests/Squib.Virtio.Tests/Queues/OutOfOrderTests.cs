@@ -133,7 +133,8 @@ public sealed class OutOfOrderTests
         bench.Ring.Kick();
         List<(Virtqueue Queue, DescriptorChain Chain)> held = device.TakeHeld();
         held[0].Queue.Return(held[0].Chain);
-        Assert.Throws<InvalidOperationException>(() => held[0].Queue.Return(held[0].Chain));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => held[0].Queue.Return(held[0].Chain));
+        Assert.Contains("already", error.Message, StringComparison.Ordinal);
         held[1].Queue.Return(held[1].Chain);
         bench.AssertUsed(0, 0);
         bench.AssertUsed(1, 0);

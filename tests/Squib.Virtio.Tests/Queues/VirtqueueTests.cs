@@ -98,6 +98,44 @@ public sealed class VirtqueueTests
         bench.AssertHealthy();
     }
 
+    [Theory, InlineData(RingFormat.Split), InlineData(RingFormat.Packed)]
+    public void A_pooled_device_is_woken_by_one_kick_after_the_other(RingFormat format)
+    {
+        using Bench bench = new(format, options: new() { Scheduling = DeviceScheduling.Pooled });
+        for (int i = 0; i < 50; i++)
+        {
+            bench.Ring.Post(Raw.Out(Bench.Buffer(0), 4));
+            bench.Ring.Kick();
+            Assert.True(SpinWait.SpinUntil(() => bench.Ring.TryTakeUsed(out _, out _), 20_000), $"Request {i} is not served.");
+        }
+
+        Assert.False(bench.NeedsReset);
+    }
+
+    [Theory, InlineData(0, 256), InlineData(6, 38)]
+    [Trait("Case", "S06")]
+    public void A_vCPU_whose_driver_always_has_more_is_let_go_after_256_chains_good_or_bad(int bad, int served)
+    {
+        using Bench bench = new(RingFormat.Split);
+        int vcpu = Environment.CurrentManagedThreadId;
+        int onVcpu = 0;
+        int all = 0;
+        bench.Fill.Serve = _ =>
+        {
+            if (Environment.CurrentManagedThreadId == vcpu) onVcpu++;
+            if (Interlocked.Increment(ref all) >= 1000) return;
+            for (int i = 0; i < bad; i++) bench.Ring.Post(Raw.In(0xdead_0000, 4));
+            bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+            bench.Ring.Publish();
+        };
+        bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+        bench.Ring.Kick();
+        Assert.Equal(served, onVcpu);
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref all) == 1000, 20_000));
+        Assert.Equal(served, onVcpu);
+        Assert.False(bench.NeedsReset);
+    }
+
     /// <summary>A device that takes chains in batches of a size of its own.</summary>
     private sealed class BatchDevice(int wanted) : IVirtioDevice
     {

@@ -251,6 +251,18 @@ public sealed class ConfigSpaceTests
         Assert.Throws<ArgumentNullException>(() => config.AnswerReads(0, 1, null!));
     }
 
+    [Fact]
+    [Trait("Case", "T30")]
+    public void A_driver_writes_a_field_where_it_reads_it()
+    {
+        FillDevice device = new(8);
+        device.Config.AllowWrites(4, 2, _ => { });
+        (GuestDriver driver, _, _) = GuestDriver.Attach(device);
+        driver.WriteConfig(4, 0xaa, 0xbb);
+        Assert.Equal([4, 0xaa, 0xbb, 7], driver.ReadConfig(3, 4));
+        Assert.Equal(0, device.Config.RefusedWrites);
+    }
+
     private static void AssertReads(ConfigSpace config, ulong offset, byte[] expected)
     {
         byte[] got = new byte[expected.Length];

@@ -184,12 +184,19 @@ public sealed class RegisterTests
 
     [Theory, InlineData(24), InlineData(28), InlineData(30), InlineData(32), InlineData(33), InlineData(37), InlineData(41), InlineData(49)]
     [Trait("Row", "BASE-D04"), Trait("Row", "RSVD-07")]
-    public void A_device_may_not_offer_bits_of_the_transport(int bit) =>
-        Assert.Throws<ArgumentException>(() => GuestDriver.Attach(new FillDevice(8) { Features = 1UL << bit }));
+    public void A_device_may_not_offer_bits_of_the_transport(int bit)
+    {
+        ArgumentException error =
+            Assert.Throws<ArgumentException>(() => GuestDriver.Attach(new FillDevice(8) { Features = 1UL << bit }));
+        Assert.Contains("24 to 49", error.Message, StringComparison.Ordinal);
+    }
 
     [Theory, InlineData(0), InlineData(32769), InlineData(65535)]
-    public void A_queue_of_an_impossible_size_is_refused_at_once(int size) =>
-        Assert.Throws<ArgumentException>(() => GuestDriver.Attach(new FillDevice(8, (ushort)size)));
+    public void A_queue_of_an_impossible_size_is_refused_at_once(int size)
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(() => GuestDriver.Attach(new FillDevice(8, (ushort)size)));
+        Assert.Contains("32,768", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_transport_needs_a_device_memory_and_a_line()

@@ -68,6 +68,56 @@ public sealed class RingResetTests
     }
 
     [Theory, MemberData(nameof(Ways))]
+    [Trait("Case", "T33"), Trait("Row", "MMIO-12")]
+    public void A_queue_whose_chains_are_back_stops_at_once_although_its_owner_waits_for_something_else(
+        RingFormat format, bool byQueueReset)
+    {
+        BusyDevice device = new();
+        using Bench bench = new(format, device: device);
+        bench.Offer(Raw.Out(Bench.Buffer(0), 64));
+        bench.Ring.Kick();
+        bench.Queue.Return(device.Taken!);
+        Stop(bench, byQueueReset);
+        Assert.Equal(0u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        Assert.Equal(0u, bench.Driver.ReadRegister(MmioRegister.QueueReset));
+        device.Done.SetResult();
+    }
+
+    [Theory, MemberData(nameof(Ways))]
+    [Trait("Case", "T33"), Trait("Row", "MMIO-12")]
+    public void A_queue_that_is_stopped_while_its_device_serves_stops_when_that_is_over(RingFormat format, bool byQueueReset)
+    {
+        using Bench bench = new(format);
+        uint ready = 0;
+        bench.Fill.Serve = _ =>
+        {
+            Stop(bench, byQueueReset);
+            ready = bench.Driver.ReadRegister(MmioRegister.QueueReady);
+        };
+        bench.Offer(Raw.Out(Bench.Buffer(0), 64));
+        bench.Ring.Kick();
+        Assert.Equal(1u, ready);
+        Assert.Equal(0u, bench.Driver.ReadRegister(MmioRegister.QueueReady));
+        Assert.Equal(0u, bench.Driver.ReadRegister(MmioRegister.QueueReset));
+        Assert.False(bench.NeedsReset);
+    }
+
+    [Theory, MemberData(nameof(Ways))]
+    [Trait("Case", "T26"), Trait("Case", "T33")]
+    public void A_kick_before_a_queue_starts_again_is_not_lost(RingFormat format, bool byQueueReset)
+    {
+        using Bench bench = new(format);
+        Stop(bench, byQueueReset);
+        bench.Ring.Clear();
+        ushort id = bench.Ring.Post(Raw.Out(Bench.Buffer(0), 64));
+        bench.Ring.Publish();
+        bench.Ring.Notify();
+        bench.AssertNothingUsed();
+        bench.Ring.Enable();
+        bench.AssertUsed(id, 64);
+    }
+
+    [Theory, MemberData(nameof(Ways))]
     [Trait("Case", "T33"), Trait("Row", "BASE-15"), Trait("Row", "BASE-16"), Trait("Row", "MMIO-10")]
     public void A_stopped_queue_starts_again_with_another_size_and_place(RingFormat format, bool byQueueReset)
     {

@@ -261,6 +261,20 @@ public sealed class SessionTests
         Assert.Equal([8, 16], session.Queues.Select(queue => queue.Size));
     }
 
+    [Fact]
+    public void The_counts_of_all_queues_add_up()
+    {
+        (GuestDriver driver, VirtioMmioTransport transport, _) = GuestDriver.Attach(new FillDevice(8, 8));
+        driver.Start();
+        driver.Queues[0].Submit([[1]], [1]);
+        driver.Queues[0].Submit([[1]], [1]);
+        driver.Queues[1].Submit([[1]], [1]);
+        Assert.Equal(3, transport.ChainsTaken);
+        Assert.Equal(driver.Queues.Sum(queue => queue.Kicks), transport.Notifications);
+        driver.Reset();
+        Assert.Equal(3, transport.ChainsTaken);
+    }
+
     private static async Task DrainAsync(Virtqueue queue)
     {
         while (await queue.WaitAsync().ConfigureAwait(false))
