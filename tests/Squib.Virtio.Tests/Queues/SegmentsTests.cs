@@ -250,7 +250,8 @@ public sealed class SegmentsTests
         Serve(format, [4], [], chain =>
         {
             Assert.False(chain.Writable.TryReserveStatus());
-            Assert.Throws<InvalidOperationException>(() => chain.Writable.WriteStatus(0));
+            InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => chain.Writable.WriteStatus(0));
+            Assert.Contains("reserved", error.Message, StringComparison.Ordinal);
         });
         Serve(format, [], [2], chain =>
         {

@@ -271,6 +271,8 @@ public sealed class SessionTests
         driver.Queues[1].Submit([[1]], [1]);
         Assert.Equal(3, transport.ChainsTaken);
         Assert.Equal(driver.Queues.Sum(queue => queue.Kicks), transport.Notifications);
+        Assert.Equal([1L, 1L], transport.Session!.Queues.Select(queue => queue.Interrupts));
+        Assert.Equal(2, transport.Interrupts);
         driver.Reset();
         Assert.Equal(3, transport.ChainsTaken);
     }
