@@ -30,7 +30,8 @@ public sealed class DemoPeerTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals.");
         HostTool.Require("apt-get");
-        using SquibProcess squib = Start("demo");
+        // Programs inherit that SIGINT is ignored from a shell that runs the tests in its background.
+        using SquibProcess squib = new(["env", "--default-signal=INT,TERM"], Environment(), "demo");
         await squib.PrintsAsync("DRIVERS LOADED");
         Assert.NotEmpty(Left());
         await squib.SignalAsync(signal);
@@ -51,8 +52,9 @@ public sealed class DemoPeerTests : IDisposable
         Assert.Matches(@"^squib: The demo's disks cannot be kept in .*file", error.Split('\n')[^2]);
     }
 
-    private SquibProcess Start(params string[] arguments) =>
-        new(new Dictionary<string, string> { ["TMPDIR"] = folder.Path, ["COLUMNS"] = "110" }, arguments);
+    private SquibProcess Start(params string[] arguments) => new(Environment(), arguments);
+
+    private Dictionary<string, string> Environment() => new() { ["TMPDIR"] = folder.Path, ["COLUMNS"] = "110" };
 
     private string[] Left() => Directory.GetFileSystemEntries(folder.Path, "squib-demo-*");
 }
