@@ -30,8 +30,7 @@ public sealed class DemoPeerTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals.");
         HostTool.Require("apt-get");
-        // Programs inherit that SIGINT is ignored from a shell that runs the tests in its background.
-        using SquibProcess squib = new(["env", "--default-signal=INT,TERM"], Environment(), "demo");
+        using SquibProcess squib = new(SquibProcess.WithSignals, Environment(), "demo");
         await squib.PrintsAsync("DRIVERS LOADED");
         Assert.NotEmpty(Left());
         await squib.SignalAsync(signal);

@@ -7,6 +7,12 @@ namespace Squib.Boot.Tests;
 /// <summary>The command as a process of its own, with a cache of its own where asked for.</summary>
 internal sealed class SquibProcess : IDisposable
 {
+    /// <summary>
+    /// A launcher for a command that a signal shall end: programs inherit from a shell that runs the tests in its background that SIGINT
+    /// is ignored.
+    /// </summary>
+    public static readonly string[] WithSignals = ["/usr/bin/env", "--default-signal=INT,TERM"];
+
     private readonly Process process;
     private readonly Task reading;
     private readonly Task<string> error;

@@ -78,7 +78,7 @@ public sealed class GuestCacheTests : IDisposable
         TaskCompletionSource downloading = new();
         watcher.Changed += (_, _) => downloading.TrySetResult();
         watcher.EnableRaisingEvents = true;
-        using SquibProcess squib = new(Environment(path: folder.Path), "demo");
+        using SquibProcess squib = new(SquibProcess.WithSignals, Environment(path: folder.Path), "demo");
         await downloading.Task.WaitAsync(TestContext.Current.CancellationToken);
         using (Process kill = Process.Start("/bin/kill", ["-INT", $"{squib.Id}"]))
             await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
