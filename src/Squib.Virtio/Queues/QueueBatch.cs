@@ -164,8 +164,6 @@ public ref struct QueueBatch
         owner.EndBatch(ring, unused, count);
     }
 
-    // Not for inlining: the walk along a chain needs the registers for itself.
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private DescriptorChain? TakeAny()
     {
         if (toTake == toReturn && isStraight)
