@@ -1,5 +1,4 @@
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Squib.Virtio.Devices.Pmem;
 
@@ -12,9 +11,6 @@ namespace Squib.Virtio.Host;
 /// </remarks>
 public sealed class MappedFile : IPmemBackend, IDisposable
 {
-    /// <summary>EINTR.</summary>
-    private const int Interrupted = 4;
-
     private readonly SafeFileHandle file;
     private readonly MemoryMappedFile mapping;
     private readonly MemoryMappedViewAccessor view;
@@ -133,11 +129,6 @@ public sealed class MappedFile : IPmemBackend, IDisposable
         long now = RandomAccess.GetLength(file);
         if (now < fileBytes) throw new IOException($"The file has become {fileBytes - now} bytes shorter.");
         view.Flush();
-        // .NET 10 throws nothing when fsync fails on Unix: all that there is of the failure is the number of the error. That of a call
-        // which was interrupted is left behind by the next one that succeeds.
-        Marshal.SetLastPInvokeError(0);
-        RandomAccess.FlushToDisk(file);
-        if (OperatingSystem.IsWindows()) return;
-        if (Marshal.GetLastPInvokeError() is var error and not (0 or Interrupted)) throw new IOException(Marshal.GetPInvokeErrorMessage(error));
+        FileFlush.ToDisk(file);
     }
 }

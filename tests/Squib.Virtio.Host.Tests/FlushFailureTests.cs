@@ -63,7 +63,7 @@ public sealed class FlushFailureTests : IDisposable
 
     private static IBlockBackend Open(string path, bool direct)
     {
-        FileBlockBackend image = FileBlockBackend.Open(path);
+        FileBlockBackend image = FileBlockBackend.Open(path, flush: FileFlush.ToDisk);
         return direct ? DirectFileBlockBackend.Open(image, path) : image;
     }
 

@@ -107,7 +107,7 @@ public sealed partial class HouseRules
     [Fact]
     public void Nothing_is_left_to_do()
     {
-        IEnumerable<string> bad = Sources("src", "bench", "fuzz", "samples").Where(file => LeftToDo().IsMatch(File.ReadAllText(file)));
+        IEnumerable<string> bad = Sources("src", "bench", "fuzz", "samples", "tests").Where(file => LeftToDo().IsMatch(File.ReadAllText(file)));
         Assert.Empty(bad);
     }
 
@@ -175,7 +175,7 @@ public sealed partial class HouseRules
         RegexOptions.Multiline)]
     private static partial Regex AnyType();
 
-    [GeneratedRegex(@"\b(?:TODO|FIXME|HACK|XXX)\b|NotImplementedException")]
+    [GeneratedRegex(@"\b(?:[T]ODO|[F]IXME|[H]ACK|[X]XX)\b|[N]otImplementedException")]
     private static partial Regex LeftToDo();
 
     [GeneratedRegex(@"\bThread\.Sleep\(|\bTask\.Delay\(")]

@@ -31,7 +31,7 @@ public static class Program
 
         WriteSequence sequence = new(int.Parse(arguments[1], CultureInfo.InvariantCulture));
         bool through = arguments.Contains("through");
-        IBlockBackend backend = FileBlockBackend.Open(path);
+        IBlockBackend backend = FileBlockBackend.Open(path, flush: FileFlush.ToDisk);
         if (arguments.Contains("direct") && OperatingSystem.IsLinux())
             backend = DirectFileBlockBackend.Open((FileBlockBackend)backend, path);
         BlockDevice device = new(backend, new() { Cache = through ? BlockCacheMode.WriteThrough : BlockCacheMode.WriteBack });

@@ -47,7 +47,7 @@ internal static class HostFile
         try
         {
             return OperatingSystem.IsLinux()
-                ? FileBlockBackend.Open(path, drive.ReadOnly, FileRanges.PunchHole, FileRanges.Zero)
+                ? FileBlockBackend.Open(path, drive.ReadOnly, FileRanges.PunchHole, FileRanges.Zero, FileFlush.ToDisk)
                 : FileBlockBackend.Open(path, drive.ReadOnly);
         }
         catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException)

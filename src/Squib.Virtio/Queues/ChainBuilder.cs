@@ -1,15 +1,12 @@
 namespace Squib.Virtio.Queues;
 
 /// <summary>What is known of a chain while its descriptors are walked.</summary>
-internal struct ChainBuilder
+internal struct ChainBuilder()
 {
-    internal ulong Bytes;
-    internal int Count;
+    internal ulong Bytes = 0;
+    internal ulong ReadableBytes = 0;
+    internal int Count = 0;
 
-    /// <summary>The WRITE flag of the descriptor added last.</summary>
-    internal uint Kind;
-
-    /// <summary>Bytes and segments before the first writable one, if there is one.</summary>
-    internal ulong ReadableBytes;
-    internal int ReadableCount;
+    /// <summary>The number of readable segments, or -1 until a writable one has come.</summary>
+    internal int ReadableEnd = -1;
 }

@@ -101,27 +101,32 @@ public sealed class DescriptorChain
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ChainFault Add(ref ChainBuilder builder, ulong address, uint length, uint flags)
     {
-        uint kind = flags & Descriptor.Write;
-        if (kind != builder.Kind)
+        bool writable = (flags & Descriptor.Write) != 0;
+        if (writable)
         {
-            if (kind == 0) return ChainFault.ReadableAfterWritable;
-            builder.Kind = kind;
-            builder.ReadableCount = builder.Count;
-            builder.ReadableBytes = builder.Bytes;
+            if (builder.ReadableEnd < 0)
+            {
+                builder.ReadableEnd = builder.Count;
+                builder.ReadableBytes = builder.Bytes;
+            }
+        }
+        else if (builder.ReadableEnd >= 0)
+        {
+            return ChainFault.ReadableAfterWritable;
         }
 
         builder.Bytes += length;
         GuestSegment[] items = Items;
         GuestRegion region = home;
         int at = builder.Count;
-        if ((uint)at < (uint)items.Length && Holds(region, address, length) && (kind == 0 || !region.ReadOnly))
+        if ((uint)at < (uint)items.Length && Holds(region, address, length) && !(writable && region.ReadOnly))
         {
             items[at] = new(address, (int)length, homeIndex);
             builder.Count = at + 1;
             return ChainFault.None;
         }
 
-        builder.Count = AddSlowly(at, address, length, kind != 0);
+        builder.Count = AddSlowly(at, address, length, writable);
         return builder.Count < 0 ? ChainFault.OutsideMemory : ChainFault.None;
     }
 
@@ -132,8 +137,8 @@ public sealed class DescriptorChain
         // MUST (2.7.5.2 for drivers): no more than 2^32 bytes; used.len could not even say so.
         if (builder.Bytes - 1 >= uint.MaxValue) return builder.Bytes == 0 ? ChainFault.Empty : ChainFault.TooManyBytes;
         uint bytes = (uint)builder.Bytes;
-        if (builder.Kind == 0) Open(builder.Count, builder.Count, bytes, bytes);
-        else Open(builder.ReadableCount, builder.Count, (uint)builder.ReadableBytes, bytes);
+        if (builder.ReadableEnd < 0) Open(builder.Count, builder.Count, bytes, bytes);
+        else Open(builder.ReadableEnd, builder.Count, (uint)builder.ReadableBytes, bytes);
         return ChainFault.None;
     }
 

@@ -45,7 +45,7 @@ internal static class IndirectTable
     /// <summary>A packed table: entries follow each other, and only WRITE counts.</summary>
     internal static ChainFault WalkPacked(in Table table, DescriptorChain chain)
     {
-        ChainBuilder builder = default;
+        ChainBuilder builder = new();
         for (int at = 0; at < table.Count; at++)
         {
             Descriptor entry = table.Copy(at);

@@ -72,15 +72,13 @@ internal sealed class PackedRing : IRing
 
     public bool HasAvailable() =>
         Broken == ChainFault.None
-        && (FlagsOf(Volatile.Read(ref Table[available.Slot].Rest)) & AvailableAndUsed) == available.Phase;
+        && (Read(Table, available).NextOrFlags & AvailableAndUsed) == available.Phase;
 
     /// <summary>Reads the chain at a position, if there is one; the position stays.</summary>
     internal TakeResult Take(Span<Descriptor> table, PackedPosition position, DescriptorChain chain, out ChainFault fault)
     {
         fault = ChainFault.None;
-        // Acquire: the address, and the descriptors that follow this one in the chain, were written before its flags.
-        ulong rest = Volatile.Read(ref table[position.Slot].Rest);
-        Descriptor first = new(table[position.Slot].Address, rest);
+        Descriptor first = Read(table, position);
         ushort flags = first.NextOrFlags;
         if ((flags & AvailableAndUsed) != position.Phase) return TakeResult.Nothing;
         if (lentSlots != 0 && lentSlots == Size) return Break(ChainFault.IndexRanAhead, out fault);
@@ -110,8 +108,15 @@ internal sealed class PackedRing : IRing
         return result;
     }
 
-    /// <summary>The flags of what is read of a descriptor behind its address.</summary>
-    internal static ushort FlagsOf(ulong rest) => (ushort)(rest >> 48);
+    /// <summary>Reads the descriptor at a position once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Descriptor Read(Span<Descriptor> table, PackedPosition position)
+    {
+        ref Descriptor slot = ref table[position.Slot];
+        // Acquire: the address, and the descriptors that follow this one in the chain, were written before its flags.
+        ulong rest = Volatile.Read(ref slot.Rest);
+        return new(slot.Address, rest);
+    }
 
     /// <summary>All of a used descriptor but its address, of which the driver makes nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -248,7 +253,7 @@ internal sealed class PackedRing : IRing
     private TakeResult Walk(
         Span<Descriptor> table, Descriptor descriptor, ushort flags, PackedPosition position, DescriptorChain chain, out ChainFault fault)
     {
-        ChainBuilder builder = default;
+        ChainBuilder builder = new();
         fault = ChainFault.None;
         int slots = 1;
         while (true)

@@ -41,6 +41,7 @@ public ref struct QueueBatch
         if (!owner.TryBeginBatch(out IRing? ring)) return;
         queue = owner;
         current = owner.Current;
+        isStraight = !owner.MustKeepOrder && !owner.HasOutstanding;
         if (ring is SplitRing split)
         {
             table = split.Table;
@@ -49,7 +50,6 @@ public ref struct QueueBatch
             size = Math.Min(maximum, split.CountAvailable());
             endAvailable = (ushort)(split.NextAvailable + size);
             endUsed = (ushort)(split.NextUsed + size);
-            isStraight = !owner.MustKeepOrder && !owner.HasOutstanding;
         }
         else
         {
@@ -57,7 +57,7 @@ public ref struct QueueBatch
             table = packed.Table;
             size = maximum;
             position = packed.Position;
-            isStraight = !owner.MustKeepOrder && !owner.HasOutstanding && !packed.HoldsUsed;
+            isStraight &= !packed.HoldsUsed;
         }
 
         if (isStraight) toTake = toReturn = size;
@@ -98,13 +98,12 @@ public ref struct QueueBatch
             }
             else
             {
-                ref Descriptor descriptor = ref descriptors[position.Slot];
-                // Acquire: the address was written before the flags.
-                ulong rest = Volatile.Read(ref descriptor.Rest);
-                uint flags = PackedRing.FlagsOf(rest);
-                if ((flags & PackedRing.SingleMask) == position.Phase && next.TrySetSingle(descriptor.Address, (uint)rest, flags))
+                Descriptor descriptor = PackedRing.Read(descriptors, position);
+                uint flags = descriptor.NextOrFlags;
+                if ((flags & PackedRing.SingleMask) == position.Phase
+                    && next.TrySetSingle(descriptor.Address, descriptor.Length, flags))
                 {
-                    next.Id = (ushort)(rest >> 32);
+                    next.Id = descriptor.FlagsOrId;
                     next.Slots = 1;
                     toTake = now - 1;
                     chain = next;

@@ -166,7 +166,7 @@ internal sealed class SplitRing : IRing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ChainFault Walk(Span<Descriptor> table, int at, DescriptorChain chain)
     {
-        ChainBuilder builder = default;
+        ChainBuilder builder = new();
         for (int left = table.Length; left > 0; left--)
         {
             if ((uint)at >= (uint)table.Length) return ChainFault.NextOutOfRange;

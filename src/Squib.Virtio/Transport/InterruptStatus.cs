@@ -85,8 +85,8 @@ internal sealed class InterruptStatus
 
     private void Clear(uint bits)
     {
-        // Two vCPUs may do this at once; the later store may be of the older number and leave the bit set, as if the interrupt had come
-        // after both.
+        // Two vCPUs may do this at once, or one during a reset; the later store may be of the older number. The bit is then set until the
+        // next acknowledgement, and no notification is lost.
         if ((bits & UsedBuffer) != 0) Volatile.Write(ref acknowledgedUsed, Volatile.Read(ref used));
         if ((bits & ConfigurationChange) != 0) Volatile.Write(ref acknowledgedChanges, Volatile.Read(ref changes));
     }

@@ -3,9 +3,21 @@ using Squib.Virtio.Transport;
 
 namespace Squib.Virtio.Tests.Queues;
 
-/// <summary>A device that does with each chain of each queue what a test says.</summary>
-internal sealed class LoopDevice(LoopDevice.Serve serve, params ushort[] queueSizes) : IVirtioDevice
+/// <summary>A device that does with each batch of each queue, or with each chain, what a test says.</summary>
+internal sealed class LoopDevice(LoopDevice.ServeAll serveAll, params ushort[] queueSizes) : IVirtioDevice
 {
+    public LoopDevice(Serve serve, params ushort[] queueSizes)
+        : this(
+            (ref batch) =>
+            {
+                while (batch.TryTake(out DescriptorChain? chain)) serve(ref batch, chain);
+            },
+            queueSizes)
+    {
+    }
+
+    public delegate void ServeAll(ref QueueBatch batch);
+
     public delegate void Serve(ref QueueBatch batch, DescriptorChain chain);
 
     public DeviceType Type => DeviceType.Entropy;
@@ -15,6 +27,9 @@ internal sealed class LoopDevice(LoopDevice.Serve serve, params ushort[] queueSi
     public IReadOnlyList<ushort> QueueSizes => queueSizes;
 
     public ConfigSpace Config { get; } = new(new byte[8]);
+
+    /// <summary>The most chains of a batch that the device asks for.</summary>
+    public int BatchSize { get; init; } = int.MaxValue;
 
     public async Task RunAsync(DriverSession session, CancellationToken reset) =>
         await session.RunAllAsync([.. session.Queues.Select(ServeAsync)]).ConfigureAwait(false);
@@ -26,10 +41,10 @@ internal sealed class LoopDevice(LoopDevice.Serve serve, params ushort[] queueSi
 
     private void ServeBatch(Virtqueue queue)
     {
-        QueueBatch batch = queue.BeginBatch();
+        QueueBatch batch = queue.BeginBatch(BatchSize);
         try
         {
-            while (batch.TryTake(out DescriptorChain? chain)) serve(ref batch, chain);
+            serveAll(ref batch);
         }
         finally
         {

@@ -80,12 +80,23 @@ public sealed class VirtqueueTests
     [InlineData(RingFormat.Packed, 256, 256), InlineData(RingFormat.Packed, 1000, 256)]
     public void A_batch_takes_as_many_chains_as_its_owner_wants_and_no_more_than_256(RingFormat format, int wanted, int most)
     {
-        BatchDevice device = new(wanted);
+        List<int> batches = [];
+        LoopDevice device = new(
+            (ref batch) =>
+            {
+                int taken = 0;
+                for (; batch.TryTake(out DescriptorChain? chain); taken++) batch.Return(chain);
+                if (taken > 0) batches.Add(taken);
+            },
+            512)
+        {
+            BatchSize = wanted,
+        };
         using Bench bench = new(format, size: 512, device: device);
         for (int i = 0; i < 512; i++) bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
         bench.Ring.Kick();
-        Assert.Equal(512, device.Batches.Sum());
-        Assert.All(device.Batches[..^1], taken => Assert.Equal(most, taken));
+        Assert.Equal(512, batches.Sum());
+        Assert.All(batches[..^1], taken => Assert.Equal(most, taken));
         for (int i = 0; i < 512; i++) bench.AssertUsed((ushort)i, 0);
         bench.AssertNothingUsed();
     }
@@ -134,36 +145,5 @@ public sealed class VirtqueueTests
         Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref all) == 1000, 20_000));
         Assert.Equal(served, onVcpu);
         Assert.False(bench.NeedsReset);
-    }
-
-    /// <summary>A device that takes chains in batches of a size of its own.</summary>
-    private sealed class BatchDevice(int wanted) : IVirtioDevice
-    {
-        public DeviceType Type => DeviceType.Entropy;
-
-        public ulong Features => 0;
-
-        public IReadOnlyList<ushort> QueueSizes => [512];
-
-        public ConfigSpace Config { get; } = new(new byte[8]);
-
-        /// <summary>The numbers of chains that batches with any had.</summary>
-        public List<int> Batches { get; } = [];
-
-        public async Task RunAsync(DriverSession session, CancellationToken reset)
-        {
-            while (await session.Queues[0].WaitAsync().ConfigureAwait(false))
-            {
-                using QueueBatch batch = session.Queues[0].BeginBatch(wanted);
-                int taken = 0;
-                while (batch.TryTake(out DescriptorChain? chain))
-                {
-                    taken++;
-                    batch.Return(chain);
-                }
-
-                if (taken > 0) Batches.Add(taken);
-            }
-        }
     }
 }

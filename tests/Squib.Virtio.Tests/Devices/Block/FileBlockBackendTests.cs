@@ -150,6 +150,23 @@ public sealed class FileBlockBackendTests : IDisposable
     }
 
     [Fact]
+    [Trait("Case", "H07")]
+    public async Task H07_After_a_flush_that_failed_all_later_ones_fail_without_asking_the_host()
+    {
+        int asked = 0;
+        await using FileBlockBackend image = FileBlockBackend.Open(
+            Image(512),
+            flush: _ =>
+            {
+                if (++asked == 2) throw new IOException();
+            });
+        BlockStatus[] answers = new BlockStatus[4];
+        for (int i = 0; i < answers.Length; i++) answers[i] = await image.FlushAsync(TestContext.Current.CancellationToken);
+        Assert.Equal([BlockStatus.Ok, BlockStatus.IoError, BlockStatus.IoError, BlockStatus.IoError], answers);
+        Assert.Equal(2, asked);
+    }
+
+    [Fact]
     public async Task One_writer_or_many_readers()
     {
         string path = Image(512);
