@@ -16,6 +16,7 @@ internal sealed class Doorbell : IValueTaskSource<bool>, IThreadPoolWorkItem
     private readonly bool inline;
     private ManualResetValueTaskSourceCore<bool> source;
     private int state;
+    private bool yielding;
 
     internal Doorbell(bool inline) => this.inline = inline;
 
@@ -30,13 +31,18 @@ internal sealed class Doorbell : IValueTaskSource<bool>, IThreadPoolWorkItem
     }
 
     /// <summary>Waits for the next ring, or for none if one is latched.</summary>
-    internal ValueTask<bool> WaitAsync()
+    internal ValueTask<bool> WaitAsync() => TryWait(out ValueTask<bool> wait) ? wait : new(true);
+
+    /// <summary>Waits for the next ring.</summary>
+    /// <returns>False if one was latched, which is thereby used up: there is nothing to wait for.</returns>
+    internal bool TryWait(out ValueTask<bool> wait)
     {
         source.Reset();
+        wait = new(this, source.Version);
         // The full fence of the exchange orders "I wait" before the caller's last look, so no ring falls in between.
-        if (Interlocked.CompareExchange(ref state, Waiting, Idle) == Idle) return new(this, source.Version);
+        if (Interlocked.CompareExchange(ref state, Waiting, Idle) == Idle) return true;
         Volatile.Write(ref state, Idle);
-        return new(true);
+        return false;
     }
 
     /// <summary>Goes on from a thread-pool thread, so that nobody is kept by a waiter that always has work.</summary>
@@ -44,7 +50,8 @@ internal sealed class Doorbell : IValueTaskSource<bool>, IThreadPoolWorkItem
     {
         source.Reset();
         Volatile.Write(ref state, Idle);
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        // Not to the pool before the waiter has said how it goes on: a fast pool would be done by then, and the waiter stay.
+        yielding = true;
         return new(this, source.Version);
     }
 
@@ -55,6 +62,11 @@ internal sealed class Doorbell : IValueTaskSource<bool>, IThreadPoolWorkItem
     ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => source.GetStatus(token);
 
     void IValueTaskSource<bool>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        bool toPool = yielding;
+        yielding = false;
         source.OnCompleted(continuation, state, token, flags);
+        if (toPool) ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
 }

@@ -107,9 +107,7 @@ public sealed class Virtqueue
         Enter();
         bool work = Volatile.Read(ref returned) is not null || LookForWork();
         Leave();
-        if (work) return ProceedAsync();
-        takenThisTurn = 0;
-        return doorbell.WaitAsync();
+        return work ? ProceedAsync() : RingAsync();
     }
 
     /// <summary>Waits for news of any kind: the owner may take nothing although there may be something.</summary>
@@ -117,9 +115,7 @@ public sealed class Virtqueue
     internal ValueTask<bool> RestAsync()
     {
         if (ended) return WaitForEndAsync();
-        if (Volatile.Read(ref returned) is not null) return new(true);
-        takenThisTurn = 0;
-        return doorbell.WaitAsync();
+        return Volatile.Read(ref returned) is not null ? new(true) : RingAsync();
     }
 
     /// <summary>Wakes the owner, whatever it waits for.</summary>
@@ -343,6 +339,19 @@ public sealed class Virtqueue
         if (takenThisTurn < turn) return new(true);
         takenThisTurn = 0;
         return doorbell.YieldAsync();
+    }
+
+    private ValueTask<bool> RingAsync()
+    {
+        if (doorbell.TryWait(out ValueTask<bool> ring))
+        {
+            takenThisTurn = 0;
+            return ring;
+        }
+
+        // A ring that came meanwhile goes on with the turn: another vCPU that kicks all the time must not keep this one, either.
+        takenThisTurn++;
+        return ProceedAsync();
     }
 
     private ValueTask<bool> WaitForEndAsync()

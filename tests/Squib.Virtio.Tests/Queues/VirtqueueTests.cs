@@ -146,4 +146,88 @@ public sealed class VirtqueueTests
         Assert.Equal(served, onVcpu);
         Assert.False(bench.NeedsReset);
     }
+
+    [Fact]
+    [Trait("Case", "S06")]
+    public void A_vCPU_whose_turn_is_over_is_let_go_however_soon_the_thread_pool_is_ready()
+    {
+        Bench? started = null;
+        OwnLoop device = new(
+            queue =>
+            {
+                OwnLoop.ServeAll(queue);
+                if (queue.ChainsTaken != 256) return queue.WaitAsync();
+                for (int i = 0; i < 10; i++) started!.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+                started!.Ring.Publish();
+                ValueTask<bool> next = queue.WaitAsync();
+                // What is queued now runs after what a wait may have queued.
+                using ManualResetEventSlim ran = new();
+                for (int i = 0; i < 2 * Environment.ProcessorCount; i++)
+                {
+                    ran.Reset();
+                    ThreadPool.UnsafeQueueUserWorkItem(static ran => ran.Set(), ran, preferLocal: false);
+                    ran.Wait(TestContext.Current.CancellationToken);
+                }
+
+                Assert.False(next.IsCompleted);
+                return next;
+            },
+            256);
+        using Bench bench = started = new(RingFormat.Split, size: 256, device: device);
+        for (int i = 0; i < 256; i++) bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+        bench.Ring.Kick();
+        Assert.True(SpinWait.SpinUntil(() => bench.Queue.ChainsTaken == 266, 20_000));
+        Assert.False(bench.NeedsReset);
+    }
+
+    [Fact]
+    [Trait("Case", "S06")]
+    public void A_vCPU_is_let_go_while_another_keeps_kicking()
+    {
+        int vcpu = Environment.CurrentManagedThreadId;
+        int onVcpu = 0;
+        int looks = 0;
+        Bench? started = null;
+        OwnLoop device = new(
+            queue =>
+            {
+                if (Environment.CurrentManagedThreadId == vcpu) onVcpu++;
+                if (started is not null && Interlocked.Increment(ref looks) < 1000) started.Ring.Kick();
+                OwnLoop.ServeAll(queue);
+                return queue.WaitAsync();
+            },
+            8);
+        using Bench bench = new(RingFormat.Split, device: device);
+        onVcpu = 0;
+        started = bench;
+        bench.Ring.Kick();
+        Assert.Equal(256, onVcpu);
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref looks) == 1000, 20_000));
+        Assert.Equal(256, onVcpu);
+        Assert.False(bench.NeedsReset);
+    }
+
+    /// <summary>A device that does by hand what comes after each wait, up to the next.</summary>
+    private sealed class OwnLoop(Func<Virtqueue, ValueTask<bool>> next, params ushort[] queueSizes) : IVirtioDevice
+    {
+        public DeviceType Type => DeviceType.Entropy;
+
+        public ulong Features => 0;
+
+        public IReadOnlyList<ushort> QueueSizes => queueSizes;
+
+        public ConfigSpace Config { get; } = new(new byte[8]);
+
+        public async Task RunAsync(DriverSession session, CancellationToken reset)
+        {
+            Virtqueue queue = session.Queues[0];
+            for (ValueTask<bool> wait = queue.WaitAsync(); await wait.ConfigureAwait(false);) wait = next(queue);
+        }
+
+        public static void ServeAll(Virtqueue queue)
+        {
+            using QueueBatch batch = queue.BeginBatch();
+            while (batch.TryTake(out DescriptorChain? chain)) batch.Return(chain);
+        }
+    }
 }

@@ -70,8 +70,12 @@ internal sealed class NetReceiver
                     break;
                 default:
                     if (look == NetLook.Elsewhere) session.WakeReceiver(lane.Holder);
-                    await bell.WaitAsync().ConfigureAwait(false);
-                    queue.BeginTurn();
+                    if (bell.TryWait(out ValueTask<bool> rung))
+                    {
+                        await rung.ConfigureAwait(false);
+                        queue.BeginTurn();
+                    }
+
                     look = Look();
                     break;
             }
