@@ -28,6 +28,9 @@ internal interface IRing
     void Complete(DescriptorChain chain);
 
     /// <summary>Lets the driver see all completed chains.</summary>
-    /// <returns>Whether the driver wants an interrupt for them.</returns>
+    /// <returns>Whether there are any; then, behind a full fence, <see cref="WantsInterrupt"/> must be asked.</returns>
     bool Publish();
+
+    /// <summary>Whether the driver wants an interrupt for the chains just published.</summary>
+    bool WantsInterrupt();
 }

@@ -210,11 +210,13 @@ internal sealed class PackedRing : IRing
         // Release: all other used descriptors, and the buffers, are written before the first of them becomes visible.
         Volatile.Write(ref Table[heldSlot].Rest, heldRest);
         heldSlot = -1;
+        return true;
+    }
+
+    public bool WantsInterrupt()
+    {
         ushort published = (ushort)slotsSincePublish;
         slotsSincePublish = 0;
-        // Full fence: the driver that changes its suppression structure and then looks for used descriptors must either see them or
-        // be seen here (2.8.21.3.1 describes the same race from the driver's side).
-        Thread.MemoryBarrier();
         Span<ushort> suppression = MemoryMarshal.Cast<byte, ushort>(driverArea.Span);
         int mode = Volatile.Read(ref suppression[1]) & 3;
         if (mode == EventsDisabled) return false;

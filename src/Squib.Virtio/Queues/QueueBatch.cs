@@ -230,7 +230,7 @@ public ref struct QueueBatch
 
         // A chain kept from an earlier take, or one that may have to wait for others.
         if (isCurrent) Keep();
-        queue!.Return(chain);
+        queue!.GiveBack(chain);
     }
 
     private void LeaveStraightWay()

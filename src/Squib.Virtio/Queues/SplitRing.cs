@@ -149,14 +149,16 @@ internal sealed class SplitRing : IRing
     public bool Publish()
     {
         if (runCount > 0) EndRun(Used);
-        ushort old = publishedUsed;
-        if (nextUsed == old) return false;
+        if (nextUsed == publishedUsed) return false;
         // Release: the buffers and elements are written before the index that covers them.
         Volatile.Write(ref UsedFields[1], nextUsed);
+        return true;
+    }
+
+    public bool WantsInterrupt()
+    {
+        ushort old = publishedUsed;
         publishedUsed = nextUsed;
-        // Full fence: the driver that has just written used_event and then looks for used buffers must either see the index or be
-        // seen here; without it both could look before both have written, and the interrupt would be lost (2.7.7.2).
-        Thread.MemoryBarrier();
         Span<ushort> available = AvailableFields;
         if (!features.EventIndex) return (Volatile.Read(ref available[0]) & NoInterrupt) == 0;
         ushort usedEvent = Volatile.Read(ref available[UsedEvent]);

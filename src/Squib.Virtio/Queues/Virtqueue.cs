@@ -47,7 +47,9 @@ public sealed class Virtqueue
     private DescriptorChain? returned;
     private DescriptorChain? oldestTaken;
     private DescriptorChain? newestTaken;
-    private bool notificationsEnabled = true;
+
+    // The driver has been asked to notify, and what it had made available by then was taken: whatever comes later rings.
+    private bool listening;
     private int takenThisTurn;
     private long taken;
     private long interrupts;
@@ -102,12 +104,14 @@ public sealed class Virtqueue
     /// <returns>True: look. False: the session is over, and nothing that was taken is outstanding.</returns>
     public ValueTask<bool> WaitAsync()
     {
-        if (ended) return WaitForEndAsync();
-        // Whoever finishes a stop holds the ring for a moment. Not to look would be to sleep on what the last ring announced.
-        Enter();
-        bool work = Volatile.Read(ref returned) is not null || LookForWork();
-        Leave();
-        return work ? ProceedAsync() : RingAsync();
+        for (bool sure = listening; !ended; sure = false)
+        {
+            if (!sure && LookForWork()) return ProceedAsync();
+            if (TryWaitForRing(out ValueTask<bool> ring)) return ring;
+            if (IsTurnOver) return YieldAsync();
+        }
+
+        return WaitForEndAsync();
     }
 
     /// <summary>Waits for news of any kind: the owner may take nothing although there may be something.</summary>
@@ -115,7 +119,8 @@ public sealed class Virtqueue
     internal ValueTask<bool> RestAsync()
     {
         if (ended) return WaitForEndAsync();
-        return Volatile.Read(ref returned) is not null ? new(true) : RingAsync();
+        if (Volatile.Read(ref returned) is not null) return new(true);
+        return TryWaitForRing(out ValueTask<bool> ring) ? ring : ProceedAsync();
     }
 
     /// <summary>Wakes the owner, whatever it waits for.</summary>
@@ -132,6 +137,14 @@ public sealed class Virtqueue
     public void Return(DescriptorChain chain)
     {
         ArgumentNullException.ThrowIfNull(chain);
+        GiveBack(chain);
+        if (stopRequested) TryFinishStop();
+        doorbell.Ring();
+    }
+
+    /// <summary>Returns a chain without a word to the owner, who is about to end a batch.</summary>
+    internal void GiveBack(DescriptorChain chain)
+    {
         if (Interlocked.CompareExchange(ref chain.Owner, ChainOwner.Returned, ChainOwner.Device) != ChainOwner.Device)
             throw new InvalidOperationException("The chain has been returned already.");
         DescriptorChain? head = Volatile.Read(ref returned);
@@ -139,12 +152,9 @@ public sealed class Virtqueue
         {
             chain.Next = head;
             DescriptorChain? seen = Interlocked.CompareExchange(ref returned, chain, head);
-            if (ReferenceEquals(seen, head)) break;
+            if (ReferenceEquals(seen, head)) return;
             head = seen;
         }
-
-        if (stopRequested) TryFinishStop();
-        doorbell.Ring();
     }
 
     /// <summary>The driver has notified the queue.</summary>
@@ -171,7 +181,7 @@ public sealed class Virtqueue
         Enter();
         ring = newRing;
         inFlight = [];
-        notificationsEnabled = true;
+        listening = true;
         stopRequested = false;
         stopped = false;
         Interlocked.Exchange(ref busy, 0);
@@ -207,7 +217,13 @@ public sealed class Virtqueue
     internal bool TryBeginBatch([NotNullWhen(true)] out IRing? now)
     {
         now = null;
-        if (!TryEnter()) return false;
+        if (!TryEnter())
+        {
+            // Whoever finishes a stop holds the ring for a moment. What the last ring announced is still to be looked for.
+            doorbell.Ring();
+            return false;
+        }
+
         DrainReturned();
         if (!CanTake(out now))
         {
@@ -215,12 +231,8 @@ public sealed class Virtqueue
             return false;
         }
 
-        if (notificationsEnabled)
-        {
-            now.DisableNotifications();
-            notificationsEnabled = false;
-        }
-
+        if (listening) now.DisableNotifications();
+        listening = false;
         return true;
     }
 
@@ -270,7 +282,7 @@ public sealed class Virtqueue
         {
             DrainReturned();
             if (now.Broken != ChainFault.None) events.RingBroken(this, now.Broken);
-            else if (now.Publish()) Interrupt();
+            else Listen(now, now.Publish());
         }
         finally
         {
@@ -323,35 +335,52 @@ public sealed class Virtqueue
 
     private bool LookForWork()
     {
-        if (!CanTake(out IRing? now)) return false;
-        if (now.HasAvailable()) return true;
-        now.EnableNotifications();
-        notificationsEnabled = true;
-        // Full fence: a driver that made a buffer available before it saw the request to notify is seen by the second look.
-        Thread.MemoryBarrier();
-        return now.HasAvailable();
+        Enter();
+        bool work = Volatile.Read(ref returned) is not null;
+        if (!work && CanTake(out IRing? now))
+        {
+            Listen(now, published: false);
+            work = !listening;
+        }
+
+        Leave();
+        return work;
     }
 
-    private ValueTask<bool> ProceedAsync()
+    /// <summary>Interrupts the driver for what was published, and asks it to notify if there is nothing to take.</summary>
+    private void Listen(IRing now, bool published)
     {
-        // A driver that refills as fast as the device drains must not keep the thread: after one ring's worth go on elsewhere.
-        int turn = inline ? Math.Max(Size, ChainLimits.ChainsPerBatch) : ChainLimits.ChainsPerBatch;
-        if (takenThisTurn < turn) return new(true);
+        listening = !now.HasAvailable();
+        if (listening) now.EnableNotifications();
+        else if (!published) return;
+        // Full fence, for two races. A driver that writes how far it has seen used buffers (used_event, 2.7.7.2; the packed suppression
+        // structure, 2.8.10) and then looks for more either sees what was published or is seen here: else an interrupt would be lost. A
+        // driver that made a buffer available before it saw the request to notify is seen by the second look: else both would wait.
+        Thread.MemoryBarrier();
+        if (published && now.WantsInterrupt()) Interrupt();
+        if (!listening || !now.HasAvailable()) return;
+        listening = false;
+        now.DisableNotifications();
+    }
+
+    // A driver that refills as fast as the device drains must not keep the thread: after one ring's worth go on elsewhere.
+    private bool IsTurnOver => takenThisTurn >= (inline ? Math.Max(Size, ChainLimits.ChainsPerBatch) : ChainLimits.ChainsPerBatch);
+
+    private ValueTask<bool> ProceedAsync() => IsTurnOver ? YieldAsync() : new(true);
+
+    private ValueTask<bool> YieldAsync()
+    {
         takenThisTurn = 0;
         return doorbell.YieldAsync();
     }
 
-    private ValueTask<bool> RingAsync()
+    private bool TryWaitForRing(out ValueTask<bool> ring)
     {
-        if (doorbell.TryWait(out ValueTask<bool> ring))
-        {
-            takenThisTurn = 0;
-            return ring;
-        }
-
-        // A ring that came meanwhile goes on with the turn: another vCPU that kicks all the time must not keep this one, either.
-        takenThisTurn++;
-        return ProceedAsync();
+        bool waits = doorbell.TryWait(out ring);
+        // A ring that came meanwhile counts as a chain does: a vCPU that kicks all the time must not keep another one, either.
+        if (waits) takenThisTurn = 0;
+        else takenThisTurn++;
+        return waits;
     }
 
     private ValueTask<bool> WaitForEndAsync()

@@ -17,7 +17,7 @@ public sealed class DriverSession
         this.log = log;
         Memory = memory;
         Features = features;
-        Queues = queues;
+        AllQueues = queues;
         this.ending = ending;
     }
 
@@ -31,7 +31,9 @@ public sealed class DriverSession
     public ulong Features { get; }
 
     /// <summary>The queues of the device; one that the driver did not enable never has anything to take.</summary>
-    public IReadOnlyList<Virtqueue> Queues { get; }
+    public IReadOnlyList<Virtqueue> Queues => AllQueues;
+
+    internal Virtqueue[] AllQueues { get; }
 
     /// <summary>Whether all of some feature bits were negotiated.</summary>
     /// <param name="features">The bits.</param>

@@ -5,9 +5,9 @@ namespace Squib.Virtio.Transport;
 /// <summary>The InterruptStatus register and the line behind it.</summary>
 /// <remarks>
 /// A bit is set while more was raised than the driver has acknowledged. Of each pair of numbers one is the device's and one the
-/// driver's, so on an edge-triggered line, which does not fall, an acknowledgement waits for nobody. The level of a line follows the
-/// bits under the lock: a bit raised between the acknowledgement and the lowering of the line would leave the line low and the bit set,
-/// which is a lost interrupt.
+/// driver's, so on an edge-triggered line, which does not fall, used buffers and acknowledgements wait for nobody. The level of a line
+/// follows the bits under the lock: a bit raised between the acknowledgement and the lowering of the line would leave the line low and
+/// the bit set, which is a lost interrupt.
 /// </remarks>
 internal sealed class InterruptStatus
 {
@@ -20,12 +20,11 @@ internal sealed class InterruptStatus
     private readonly Lock gate = new();
     private readonly IrqLine line;
     private readonly bool falls;
-    private bool enabled;
-    private ulong used;
-    private ulong changes;
-    private ulong acknowledgedUsed;
-    private ulong acknowledgedChanges;
-    private long raised;
+    private volatile bool enabled;
+    private long used;
+    private long changes;
+    private long acknowledgedUsed;
+    private long acknowledgedChanges;
 
     internal InterruptStatus(IrqLine line)
     {
@@ -37,7 +36,7 @@ internal sealed class InterruptStatus
         (Volatile.Read(ref used) != Volatile.Read(ref acknowledgedUsed) ? UsedBuffer : 0)
         | (Volatile.Read(ref changes) != Volatile.Read(ref acknowledgedChanges) ? ConfigurationChange : 0);
 
-    internal long Raised => Interlocked.Read(ref raised);
+    internal long Raised => Interlocked.Read(ref used) + Interlocked.Read(ref changes);
 
     /// <summary>From DRIVER_OK on the driver is interrupted.</summary>
     internal void Enable()
@@ -45,18 +44,22 @@ internal sealed class InterruptStatus
         lock (gate) enabled = true;
     }
 
-    internal void Raise(uint bits)
+    /// <summary>Buffers were used. The caller has the ring, and a reset clears the bits once more when it has all rings back.</summary>
+    internal void RaiseUsedBuffer()
     {
-        lock (gate)
+        if (falls)
         {
-            // MUST NOT (2.1.2, 2.4.1): no notification before DRIVER_OK, and none after a reset.
-            if (!enabled) return;
-            if ((bits & UsedBuffer) != 0) Volatile.Write(ref used, used + 1);
-            if ((bits & ConfigurationChange) != 0) Volatile.Write(ref changes, changes + 1);
-            raised++;
-            line.Raise();
+            Raise(ref used);
+            return;
         }
+
+        if (!enabled) return;
+        Interlocked.Increment(ref used);
+        line.Raise();
     }
+
+    /// <summary>The configuration has changed; the host may say so at any time.</summary>
+    internal void RaiseConfigurationChange() => Raise(ref changes);
 
     internal void Acknowledge(uint bits)
     {
@@ -71,6 +74,17 @@ internal sealed class InterruptStatus
         {
             enabled = false;
             Acknowledge(uint.MaxValue);
+        }
+    }
+
+    private void Raise(ref long count)
+    {
+        lock (gate)
+        {
+            // MUST NOT (2.1.2, 2.4.1): no notification before DRIVER_OK, and none after a reset.
+            if (!enabled) return;
+            Interlocked.Increment(ref count);
+            line.Raise();
         }
     }
 

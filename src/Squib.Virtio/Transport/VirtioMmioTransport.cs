@@ -79,7 +79,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         Name = this.options.Name ?? $"{TypeName}-{line.Id.Raw}";
         log = new(logger ?? NullLogger.Instance, Name, this.options.Time);
         OfferedFeatures = device.Features | this.options.Features;
-        device.Config.OnChanged(() => interrupt.Raise(InterruptStatus.ConfigurationChange));
+        device.Config.OnChanged(interrupt.RaiseConfigurationChange);
         Meters.Add(this);
     }
 
@@ -190,7 +190,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         (device as IMeasuredDevice)?.Measure(to);
     }
 
-    void IQueueEvents.BuffersUsed() => interrupt.Raise(InterruptStatus.UsedBuffer);
+    void IQueueEvents.BuffersUsed() => interrupt.RaiseUsedBuffer();
 
     void IQueueEvents.RingBroken(Virtqueue queue, ChainFault fault)
     {
@@ -263,7 +263,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
 
         if (now is null) return;
-        Virtqueue queue = now.Queues[(int)index];
+        Virtqueue queue = now.AllQueues[index];
         if (hasData) queue.Notify((ushort)(value >> 16));
         else queue.Notify();
     }
@@ -272,7 +272,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     private void RequireReset()
     {
         Interlocked.Or(ref status, (uint)DeviceStatus.NeedsReset);
-        interrupt.Raise(InterruptStatus.ConfigurationChange);
+        interrupt.RaiseConfigurationChange();
     }
 
     private void CountBadAccess() => Interlocked.Increment(ref badAccesses);
@@ -401,7 +401,6 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private void Reset()
     {
-        // MUST (4.2.2.1): InterruptStatus is clear after a reset.
         interrupt.Reset();
         if (session is { } ended)
         {
@@ -436,6 +435,8 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
             session = null;
         }
 
+        // MUST (4.2.2.1): InterruptStatus is clear after a reset, whatever the device has used since that began.
+        interrupt.Reset();
         Volatile.Write(ref negotiated, 0);
         accepted = 0;
         deviceFeaturesSel = driverFeaturesSel = queueSel = shmSel = 0;
@@ -468,9 +469,9 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
     }
 
-    private bool IsReady(int index) => session is { } live ? !live.Queues[index].IsStopped : prepared[index] is not null;
+    private bool IsReady(int index) => session is { } live ? !live.AllQueues[index].IsStopped : prepared[index] is not null;
 
-    private bool IsResetting(int index) => session is { } live && live.Queues[index].IsStopping;
+    private bool IsResetting(int index) => session is { } live && live.AllQueues[index].IsStopping;
 
     private void WriteQueueReady(uint value)
     {
@@ -493,7 +494,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
         }
         else if (session is { } live)
         {
-            live.Queues[index].Start(ring);
+            live.AllQueues[index].Start(ring);
         }
         else
         {
@@ -504,7 +505,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
     private void Disable(int index)
     {
         // MUST (4.2.2.2 for drivers): the driver reads the register back until it is 0, which is when nothing is under way.
-        if (session is { } live) live.Queues[index].Stop();
+        if (session is { } live) live.AllQueues[index].Stop();
         else prepared[index] = null;
     }
 
