@@ -281,8 +281,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private void AcceptFeatures(uint value)
     {
-        // Negotiation ends at FEATURES_OK; what is written after it changes nothing.
-        if ((Status & (DeviceStatus.FeaturesOk | DeviceStatus.Failed)) != 0) return;
+        // FEATURES_OK takes a copy; what is written after it changes nothing.
         if (driverFeaturesSel == 0) accepted = Low(accepted, value);
         else if (driverFeaturesSel == 1) accepted = High(accepted, value);
         else if (value != 0) CountBadAccess();

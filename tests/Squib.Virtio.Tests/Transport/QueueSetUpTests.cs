@@ -90,8 +90,10 @@ public sealed class QueueSetUpTests
         GuestDriver driver = bench.Driver;
         Assert.True(driver.Probe());
         bench.Remember();
+        long bad = bench.Transport.BadAccesses;
         SetUp(driver, 0, 8, table, driverArea, deviceArea);
         Assert.Equal(0u, driver.ReadRegister(MmioRegister.QueueReady));
+        Assert.Equal(bad + 1, bench.Transport.BadAccesses);
         driver.SetDriverOk();
         driver.WriteRegister(MmioRegister.QueueNotify, 0);
         Assert.Equal(0x0fu, (uint)driver.Status);

@@ -150,6 +150,22 @@ public sealed class ResetTests
 
     [Fact]
     [Trait("Case", "T32")]
+    public void The_first_write_after_a_reset_that_lasted_counts_also_if_the_driver_has_not_looked()
+    {
+        // Continuations run where the result is set: the device is at rest when that returns.
+        HoldingDevice device = new(8) { Hang = new() };
+        (GuestDriver driver, _, _) = GuestDriver.Attach(device, new() { ResetTimeout = TimeSpan.FromMilliseconds(20) });
+        driver.Start();
+        driver.WriteRegister(MmioRegister.Status, 0);
+        driver.WriteRegister(MmioRegister.Status, 1);
+        Assert.Equal(DeviceStatus.NeedsReset, driver.Status);
+        device.Hang.SetResult();
+        driver.WriteRegister(MmioRegister.Status, 1);
+        Assert.Equal(DeviceStatus.Acknowledge, driver.Status);
+    }
+
+    [Fact]
+    [Trait("Case", "T32")]
     public void A_device_that_does_not_come_back_holds_its_reset_up_and_not_the_vCPU()
     {
         HoldingDevice device = new(8) { Hang = new(TaskCreationOptions.RunContinuationsAsynchronously) };

@@ -52,6 +52,26 @@ public sealed class SessionTests
     }
 
     [Theory, MemberData(nameof(Schedulings))]
+    public void A_device_starts_on_the_vCPU_or_in_the_pool_as_its_host_chose(DeviceScheduling scheduling)
+    {
+        using ManualResetEventSlim started = new();
+        int thread = 0;
+        TestDevice device = new(
+            (_, reset) =>
+            {
+                thread = Environment.CurrentManagedThreadId;
+                started.Set();
+                return Task.Delay(Timeout.Infinite, reset);
+            },
+            8);
+        (GuestDriver driver, _, _) = Attach(device, scheduling);
+        driver.Start();
+        Assert.True(started.Wait(20_000, TestContext.Current.CancellationToken));
+        Assert.Equal(scheduling == DeviceScheduling.Inline, thread == Environment.CurrentManagedThreadId);
+        driver.Reset();
+    }
+
+    [Theory, MemberData(nameof(Schedulings))]
     [Trait("Row", "BASE-03"), Trait("Row", "BASE-04")]
     public void A_device_that_throws_needs_a_reset(DeviceScheduling scheduling)
     {

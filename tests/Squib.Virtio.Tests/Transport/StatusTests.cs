@@ -53,15 +53,18 @@ public sealed class StatusTests
     public void A_driver_that_fails_leaves_a_device_that_only_a_reset_revives(uint from)
     {
         FillDevice device = new(8);
-        (GuestDriver driver, _, _) = GuestDriver.Attach(device);
+        (GuestDriver driver, VirtioMmioTransport transport, _) = GuestDriver.Attach(device);
         GoTo(driver, from);
         if (from == 0x0f) AssertServes(driver);
         long served = device.Requests;
         WriteAndExpect(driver, from | 0x80, from | 0x80);
+        Assert.Equal(0, transport.BadAccesses);
         if (from == 0x0f) driver.Queues[0].Submit([[1]], [1]);
         driver.WriteRegister(MmioRegister.QueueSel, 0);
         foreach (int register in new[] { 0x038, 0x080, 0x090, 0x0a0, 0x044, 0x0c0, 0x050 }) driver.WriteRegister(register, 1);
+        long bad = transport.BadAccesses;
         foreach (uint status in new uint[] { 1, 3, 0x0b, 0x0f, 0x8f, 0x83 }) WriteAndExpect(driver, status, from | 0x80);
+        Assert.Equal(bad, transport.BadAccesses);
         Assert.Equal(served, device.Requests);
         WriteAndExpect(driver, 0, 0);
         driver.Start();
@@ -78,6 +81,7 @@ public sealed class StatusTests
         DriverSession? session = transport.Session;
         for (int i = 0; i < 1000; i++) WriteAndExpect(driver, 0x0f, 0x0f);
         Assert.Equal(1, device.Runs);
+        Assert.Equal(0, transport.BadAccesses);
         Assert.Same(session, transport.Session);
         AssertServes(driver);
     }
@@ -180,7 +184,9 @@ public sealed class StatusTests
         driver.WriteRegister(MmioRegister.DriverFeatures, 1u << 28);
         driver.WriteRegister(MmioRegister.DriverFeaturesSel, word);
         driver.WriteRegister(MmioRegister.DriverFeatures, 0);
+        Assert.Equal(0, transport.BadAccesses);
         driver.WriteRegister(MmioRegister.DriverFeatures, 0xffff_ffff);
+        Assert.Equal(1, transport.BadAccesses);
         WriteAndExpect(driver, 0x0b, 0x0b);
         Assert.Equal(VirtioFeature.Version1 | VirtioFeature.IndirectDescriptors, transport.NegotiatedFeatures);
     }
