@@ -48,8 +48,11 @@ public sealed class Virtqueue
     private DescriptorChain? oldestTaken;
     private DescriptorChain? newestTaken;
 
-    // The driver has been asked to notify, and what it had made available by then was taken: whatever comes later rings.
+    // The driver has been asked to notify.
     private bool listening;
+
+    // Since then nothing was there to take, and the owner has not waited: whatever comes rings.
+    private bool drained;
     private int takenThisTurn;
     private long taken;
     private long interrupts;
@@ -104,11 +107,12 @@ public sealed class Virtqueue
     /// <returns>True: look. False: the session is over, and nothing that was taken is outstanding.</returns>
     public ValueTask<bool> WaitAsync()
     {
-        for (bool sure = listening; !ended; sure = false)
+        for (bool sure = drained, again = false; !ended; sure = false, again = true)
         {
             if (!sure && LookForWork()) return ProceedAsync();
             if (TryWaitForRing(out ValueTask<bool> ring)) return ring;
-            if (IsTurnOver) return YieldAsync();
+            // The first ring may well be of a chain that the owner itself has returned.
+            if (again && IsTurnOver) return YieldAsync();
         }
 
         return WaitForEndAsync();
@@ -122,6 +126,9 @@ public sealed class Virtqueue
         if (Volatile.Read(ref returned) is not null) return new(true);
         return TryWaitForRing(out ValueTask<bool> ring) ? ring : ProceedAsync();
     }
+
+    /// <summary>Waits for a bell of the owner's own; what is taken after that is a new turn.</summary>
+    internal ValueTask<bool> RestAsync(Doorbell bell) => TryWait(bell, out ValueTask<bool> ring) ? ring : new(true);
 
     /// <summary>Wakes the owner, whatever it waits for.</summary>
     internal void Wake() => doorbell.Ring();
@@ -231,8 +238,7 @@ public sealed class Virtqueue
             return false;
         }
 
-        if (listening) now.DisableNotifications();
-        listening = false;
+        StopListening(now);
         return true;
     }
 
@@ -241,9 +247,6 @@ public sealed class Virtqueue
 
     /// <summary>Whether chains must be used in the order in which they were made available (IN_ORDER).</summary>
     internal bool MustKeepOrder => inOrder;
-
-    /// <summary>The owner has had a rest for want of something else than chains: its turn begins anew.</summary>
-    internal void BeginTurn() => takenThisTurn = 0;
 
     internal bool IsInFlight(ushort id) => outstanding != 0 && (inFlight[id >> 6] & (1UL << id)) != 0;
 
@@ -350,17 +353,30 @@ public sealed class Virtqueue
     /// <summary>Interrupts the driver for what was published, and asks it to notify if there is nothing to take.</summary>
     private void Listen(IRing now, bool published)
     {
-        listening = !now.HasAvailable();
-        if (listening) now.EnableNotifications();
-        else if (!published) return;
+        if (now.HasAvailable())
+        {
+            StopListening(now);
+            if (!published) return;
+        }
+        else
+        {
+            now.EnableNotifications();
+            listening = true;
+        }
+
         // Full fence, for two races. A driver that writes how far it has seen used buffers (used_event, 2.7.7.2; the packed suppression
         // structure, 2.8.10) and then looks for more either sees what was published or is seen here: else an interrupt would be lost. A
         // driver that made a buffer available before it saw the request to notify is seen by the second look: else both would wait.
         Thread.MemoryBarrier();
         if (published && now.WantsInterrupt()) Interrupt();
-        if (!listening || !now.HasAvailable()) return;
+        if (listening && now.HasAvailable()) StopListening(now);
+        drained = listening;
+    }
+
+    private void StopListening(IRing now)
+    {
+        if (listening) now.DisableNotifications();
         listening = false;
-        now.DisableNotifications();
     }
 
     // A driver that refills as fast as the device drains must not keep the thread: after one ring's worth go on elsewhere.
@@ -376,7 +392,13 @@ public sealed class Virtqueue
 
     private bool TryWaitForRing(out ValueTask<bool> ring)
     {
-        bool waits = doorbell.TryWait(out ring);
+        drained = false;
+        return TryWait(doorbell, out ring);
+    }
+
+    private bool TryWait(Doorbell bell, out ValueTask<bool> ring)
+    {
+        bool waits = bell.TryWait(out ring);
         // A ring that came meanwhile counts as a chain does: a vCPU that kicks all the time must not keep another one, either.
         if (waits) takenThisTurn = 0;
         else takenThisTurn++;

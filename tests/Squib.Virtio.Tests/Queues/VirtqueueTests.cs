@@ -214,6 +214,27 @@ public sealed class VirtqueueTests
         Assert.False(bench.NeedsReset);
     }
 
+    [Theory, InlineData(RingFormat.Split), InlineData(RingFormat.Packed)]
+    public void A_device_that_leaves_chains_where_they_are_is_told_again(RingFormat format)
+    {
+        int looks = 0;
+        OwnLoop device = new(
+            queue =>
+            {
+                if (++looks != 2) OwnLoop.ServeAll(queue);
+                return queue.WaitAsync();
+            },
+            8);
+        using Bench bench = new(format, device: device);
+        foreach (int expected in new[] { 1, 3 })
+        {
+            ushort id = bench.Ring.Post(Raw.In(Bench.Buffer(0), 4));
+            bench.Ring.Kick();
+            Assert.Equal(expected, looks);
+            bench.AssertUsed(id, 0);
+        }
+    }
+
     /// <summary>A device that does by hand what comes after each wait, up to the next.</summary>
     private sealed class OwnLoop(Func<Virtqueue, ValueTask<bool>> next, params ushort[] queueSizes) : IVirtioDevice
     {

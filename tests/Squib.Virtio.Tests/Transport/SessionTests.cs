@@ -57,11 +57,13 @@ public sealed class SessionTests
         using ManualResetEventSlim started = new();
         int thread = 0;
         TestDevice device = new(
-            (_, reset) =>
+            async session =>
             {
                 thread = Environment.CurrentManagedThreadId;
                 started.Set();
-                return Task.Delay(Timeout.Infinite, reset);
+                while (await session.Queues[0].WaitAsync().ConfigureAwait(false))
+                {
+                }
             },
             8);
         (GuestDriver driver, _, _) = Attach(device, scheduling);

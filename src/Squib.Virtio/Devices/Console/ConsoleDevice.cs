@@ -181,7 +181,7 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
         while (!reset.IsCancellationRequested)
         {
             // First there must be bytes: buffers that the driver has lent wait here for hours.
-            if (slot.Port is not { HasInput: true }) await slot.Arrived.WaitAsync().ConfigureAwait(false);
+            if (slot.Port is not { HasInput: true }) await queue.RestAsync(slot.Arrived).ConfigureAwait(false);
             else if (await gate.WaitAsync().ConfigureAwait(false)) FillBatch(queue, slot, gate);
             else return;
         }
@@ -265,7 +265,7 @@ public sealed class ConsoleDevice : IVirtioDevice, IMeasuredDevice
         using CancellationTokenRegistration wake = RingAtReset(control.Bell, reset);
         while (!reset.IsCancellationRequested)
         {
-            if (!control.HasNext) await control.Bell.WaitAsync().ConfigureAwait(false);
+            if (!control.HasNext) await queue.RestAsync(control.Bell).ConfigureAwait(false);
             else if (await queue.WaitAsync().ConfigureAwait(false)) TellBatch(queue, control);
             else return;
         }

@@ -70,12 +70,7 @@ internal sealed class NetReceiver
                     break;
                 default:
                     if (look == NetLook.Elsewhere) session.WakeReceiver(lane.Holder);
-                    if (bell.TryWait(out ValueTask<bool> rung))
-                    {
-                        await rung.ConfigureAwait(false);
-                        queue.BeginTurn();
-                    }
-
+                    await queue.RestAsync(bell).ConfigureAwait(false);
                     look = Look();
                     break;
             }

@@ -46,7 +46,7 @@ internal sealed class NetTransmitter
         while (!session.Reset.IsCancellationRequested)
         {
             // First there is room: nothing is taken that would have to be kept, so that the queue can be stopped at any time.
-            if (!HasRoom()) await room.WaitAsync().ConfigureAwait(false);
+            if (!HasRoom()) await queue.RestAsync(room).ConfigureAwait(false);
             else if (await gate.WaitAsync().ConfigureAwait(false)) SendBatch();
             else return;
         }

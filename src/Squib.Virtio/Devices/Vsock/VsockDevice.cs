@@ -218,7 +218,7 @@ public sealed class VsockDevice : IVirtioDevice, IMeasuredDevice
             {
                 // With packets left in the ring the queue would say "look" again and again.
                 if (reset.IsCancellationRequested) return;
-                await now.Outbox.Room.WaitAsync().ConfigureAwait(false);
+                await queue.RestAsync(now.Outbox.Room).ConfigureAwait(false);
             }
         }
     }
@@ -248,7 +248,7 @@ public sealed class VsockDevice : IVirtioDevice, IMeasuredDevice
             // First there must be something to send: buffers that the driver has lent wait here for hours.
             if (!outbox.HasWork)
             {
-                await outbox.Bell.WaitAsync().ConfigureAwait(false);
+                await queue.RestAsync(outbox.Bell).ConfigureAwait(false);
                 batches = 0;
             }
 
@@ -312,7 +312,7 @@ public sealed class VsockDevice : IVirtioDevice, IMeasuredDevice
         using CancellationTokenRegistration wake = RingAtReset(now.EventBell, reset);
         while (!reset.IsCancellationRequested)
         {
-            if (!now.EventDue) await now.EventBell.WaitAsync().ConfigureAwait(false);
+            if (!now.EventDue) await queue.RestAsync(now.EventBell).ConfigureAwait(false);
             else if (await queue.WaitAsync().ConfigureAwait(false)) SendEvent(queue, now);
             else return;
         }
