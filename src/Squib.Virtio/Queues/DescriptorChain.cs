@@ -13,16 +13,7 @@ public sealed class DescriptorChain
 {
     internal GuestSegment[] Items = new GuestSegment[4];
 
-    // Readable segments come first, up to ReadEnd; writable ones follow, up to End. What is consumed leaves its list from the front,
-    // so the first segment of a list is what is left of it.
-    internal int ReadAt;
-    internal int ReadEnd;
-    internal int WriteAt;
-    internal int End;
-    internal uint ReadLeft;
-    internal uint WriteLeft;
-    internal uint Filled;
-    internal StatusByte Status;
+    internal ChainCursor Cursor;
     internal GuestSegment StatusPlace;
     internal ushort Slots;
 
@@ -30,11 +21,11 @@ public sealed class DescriptorChain
     internal uint UsedLength
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Status == StatusByte.Written && WriteLeft == 0 ? Filled + 1 : Filled;
+        get => Cursor.Status == StatusByte.Written && Cursor.WriteLeft == 0 ? Cursor.Filled + 1 : Cursor.Filled;
     }
 
     /// <summary>Whether all that the driver lent for writing has been filled, the status too.</summary>
-    internal bool IsFull => WriteLeft == 0 && Status != StatusByte.Reserved;
+    internal bool IsFull => Cursor.WriteLeft == 0 && Cursor.Status != StatusByte.Reserved;
 
     /// <summary>Whose turn it is to use the object.</summary>
     internal ChainOwner Owner;
@@ -83,9 +74,18 @@ public sealed class DescriptorChain
     {
         GuestRegion region = home;
         if (!Holds(region, address, length)) return false;
-        if ((flags & Descriptor.Write) == 0) Open(1, 1, length, length);
-        else if (region.ReadOnly) return false;
-        else Open(0, 1, 0, length);
+        if ((flags & Descriptor.Write) == 0)
+        {
+            Cursor = ChainCursor.OneReadable;
+            Cursor.ReadLeft = length;
+        }
+        else
+        {
+            if (region.ReadOnly) return false;
+            Cursor = ChainCursor.OneWritable;
+            Cursor.WriteLeft = length;
+        }
+
         Items[0] = new(address, (int)length, homeIndex);
         return true;
     }
@@ -145,14 +145,7 @@ public sealed class DescriptorChain
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Open(int readEnd, int end, uint readable, uint bytes)
     {
-        ReadAt = 0;
-        ReadEnd = readEnd;
-        WriteAt = readEnd;
-        End = end;
-        ReadLeft = readable;
-        WriteLeft = bytes - readable;
-        Filled = 0;
-        Status = StatusByte.None;
+        Cursor = new() { ReadEnd = readEnd, WriteAt = readEnd, End = end, ReadLeft = readable, WriteLeft = bytes - readable };
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -12,25 +12,25 @@ public ref struct QueueBatch
 {
     private readonly Virtqueue? queue;
     private readonly Span<Descriptor> table;
-    private readonly Span<ushort> heads;
-    private readonly Span<UsedElement> used;
-    private readonly int size;
     private DescriptorChain current;
 
-    // The straight way: each chain is returned before the next is taken. Two numbers count down, and while they differ the current chain
-    // is with the device. They also say where in a split ring the next chain stands and is used, counted back from the ends; in a packed
-    // ring one position is both.
+    // The straight way: each chain is returned before the next is taken. While these two numbers differ the current chain is with the
+    // device. In a split ring they also say where the next chain stands, and where it is used: in the run of entries up to the ring's end.
     private bool isStraight;
-    private int toTake;
-    private int toReturn;
-    private readonly ushort endAvailable;
-    private readonly ushort endUsed;
+    private int taken;
+    private int returned;
+    private Span<ushort> heads;
+    private Span<UsedElement> used;
+
+    // In a packed ring one position is both, and there may be as many chains as this.
+    private int packedLimit;
     private PackedPosition position;
     private ulong firstUsed;
 
-    // Any other way.
+    // Any other way, and what lies behind the run: the entry to take next, how many may be, and how many were.
+    private ushort start;
     private int left;
-    private int taken;
+    private int takenBefore;
     private bool held;
 
     // Not for inlining: what is built here would be copied from place to place in the loop of the device.
@@ -41,27 +41,24 @@ public ref struct QueueBatch
         if (!owner.TryBeginBatch(out IRing? ring)) return;
         queue = owner;
         current = owner.Current;
+        // With no chain outstanding the next one is used at the very place where it stands.
         isStraight = !owner.MustKeepOrder && !owner.HasOutstanding;
         if (ring is SplitRing split)
         {
             table = split.Table;
-            heads = split.Heads;
-            used = split.Used;
-            size = Math.Min(maximum, split.CountAvailable());
-            endAvailable = (ushort)(split.NextAvailable + size);
-            endUsed = (ushort)(split.NextUsed + size);
+            start = split.NextAvailable;
+            left = Math.Min(maximum, split.CountAvailable());
+            if (isStraight) TakeRun(split);
         }
         else
         {
             PackedRing packed = (PackedRing)ring;
             table = packed.Table;
-            size = maximum;
             position = packed.Position;
             isStraight &= !packed.HoldsUsed;
+            if (isStraight) packedLimit = maximum;
+            else left = maximum;
         }
-
-        if (isStraight) toTake = toReturn = size;
-        else left = size;
     }
 
     private readonly IRing Ring => queue!.Ring;
@@ -72,16 +69,16 @@ public ref struct QueueBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryTake([NotNullWhen(true)] out DescriptorChain? chain)
     {
-        int now = toTake;
-        if (now != 0 && now == toReturn)
+        int at = taken;
+        if (at == returned)
         {
-            // The commonest request, one buffer, without a call. Only a split ring has heads.
+            // The commonest request, one buffer, without a call.
             Span<Descriptor> descriptors = table;
-            Span<ushort> ring = heads;
+            Span<ushort> run = heads;
             DescriptorChain next = current;
-            if (!ring.IsEmpty)
+            if ((uint)at < (uint)run.Length)
             {
-                int head = ring[(endAvailable - now) & (ring.Length - 1)];
+                int head = run[at];
                 if ((uint)head < (uint)descriptors.Length)
                 {
                     Descriptor descriptor = descriptors[head];
@@ -90,13 +87,13 @@ public ref struct QueueBatch
                         && next.TrySetSingle(descriptor.Address, descriptor.Length, flags))
                     {
                         next.Id = (ushort)head;
-                        toTake = now - 1;
+                        taken = at + 1;
                         chain = next;
                         return true;
                     }
                 }
             }
-            else
+            else if (at < packedLimit)
             {
                 Descriptor descriptor = PackedRing.Read(descriptors, position);
                 uint flags = descriptor.NextOrFlags;
@@ -105,7 +102,7 @@ public ref struct QueueBatch
                 {
                     next.Id = descriptor.FlagsOrId;
                     next.Slots = 1;
-                    toTake = now - 1;
+                    taken = at + 1;
                     chain = next;
                     return true;
                 }
@@ -123,14 +120,14 @@ public ref struct QueueBatch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Return(DescriptorChain chain)
     {
-        int now = toReturn;
-        if (now > toTake && ReferenceEquals(chain, current))
+        int at = returned;
+        if (at < taken && ReferenceEquals(chain, current))
         {
-            toReturn = now - 1;
-            Span<UsedElement> ring = used;
-            if (!ring.IsEmpty)
+            returned = at + 1;
+            Span<UsedElement> run = used;
+            if ((uint)at < (uint)run.Length)
             {
-                ref UsedElement element = ref ring[(endUsed - now) & (ring.Length - 1)];
+                ref UsedElement element = ref run[at];
                 element.Id = chain.Id;
                 element.Length = chain.UsedLength;
             }
@@ -138,7 +135,7 @@ public ref struct QueueBatch
             {
                 ulong rest = PackedRing.ToUsed(position.Phase, chain.Id, chain.UsedLength);
                 // Release: the buffers first. The driver cannot see this one before the first, which is written when the batch leaves.
-                if (now == size) firstUsed = rest;
+                if (at == 0) firstUsed = rest;
                 else Volatile.Write(ref table[position.Slot].Rest, rest);
                 PackedRing.Advance(ref position, chain.Slots, table.Length);
             }
@@ -156,8 +153,8 @@ public ref struct QueueBatch
         if (isStraight) LeaveStraightWay();
         if (held) Keep();
         IRing ring = owner.Ring;
-        if (ring is SplitRing split) split.NextAvailable = (ushort)(endAvailable - left);
-        int count = taken;
+        if (ring is SplitRing split) split.NextAvailable = start;
+        int count = takenBefore;
         DescriptorChain unused = current;
         this = default;
         owner.EndBatch(ring, unused, count);
@@ -165,15 +162,23 @@ public ref struct QueueBatch
 
     private DescriptorChain? TakeAny()
     {
-        if (toTake == toReturn && isStraight)
+        if (isStraight && taken == returned)
         {
-            if (toTake == 0) return null;
-            TakeResult result = Ring is SplitRing split
-                ? split.Take(table, heads, (ushort)(endAvailable - toTake), current, out _)
-                : ((PackedRing)Ring).Take(table, position, current, out _);
+            TakeResult result;
+            if (Ring is SplitRing split)
+            {
+                if (taken == heads.Length && !TryNextRun(split)) return null;
+                result = split.Take(table, heads[taken], current, out _);
+            }
+            else
+            {
+                if (taken == packedLimit) return null;
+                result = ((PackedRing)Ring).Take(table, position, current, out _);
+            }
+
             if (result == TakeResult.Taken)
             {
-                toTake--;
+                taken++;
                 return current;
             }
 
@@ -190,9 +195,18 @@ public ref struct QueueBatch
         {
             if (held) Keep();
             DescriptorChain next = current;
-            TakeResult result = Ring is SplitRing split
-                ? split.Take(table, heads, (ushort)(endAvailable - left), next, out ChainFault fault)
-                : ((PackedRing)Ring).Take(table, next, out fault);
+            TakeResult result;
+            ChainFault fault;
+            if (Ring is SplitRing split)
+            {
+                result = split.Take(table, split.Heads[start & (table.Length - 1)], next, out fault);
+                if (result != TakeResult.Broken) start++;
+            }
+            else
+            {
+                result = ((PackedRing)Ring).Take(table, next, out fault);
+            }
+
             if (result is TakeResult.Nothing or TakeResult.Broken) break;
             left--;
             if (queue!.IsInFlight(next.Id))
@@ -205,7 +219,7 @@ public ref struct QueueBatch
             held = true;
             if (result == TakeResult.Taken)
             {
-                taken++;
+                takenBefore++;
                 return next;
             }
 
@@ -233,15 +247,47 @@ public ref struct QueueBatch
         queue!.GiveBack(chain);
     }
 
+    /// <summary>Goes on with the entries from a position to the ring's end, as far as they are available.</summary>
+    private void TakeRun(SplitRing split)
+    {
+        int from = start & (table.Length - 1);
+        int run = Math.Min(left, table.Length - from);
+        heads = split.Heads.Slice(from, run);
+        used = split.Used.Slice(from, run);
+        left -= run;
+    }
+
+    private bool TryNextRun(SplitRing split)
+    {
+        if (left == 0) return false;
+        takenBefore += taken;
+        start += (ushort)taken;
+        taken = returned = 0;
+        TakeRun(split);
+        return true;
+    }
+
     private void LeaveStraightWay()
     {
         isStraight = false;
-        held = toTake != toReturn;
-        left = toTake;
-        taken = size - left;
-        if (Ring is SplitRing split) split.NextUsed = (ushort)(endUsed - toReturn);
-        else ((PackedRing)Ring).LeaveStraightWay(position, toReturn < size ? firstUsed : null, held ? current.Slots : 0);
-        toTake = toReturn = 0;
+        held = taken != returned;
+        takenBefore += taken;
+        if (Ring is SplitRing split)
+        {
+            split.NextUsed = (ushort)(start + returned);
+            start += (ushort)taken;
+            left += heads.Length - taken;
+            heads = default;
+            used = default;
+        }
+        else
+        {
+            ((PackedRing)Ring).LeaveStraightWay(position, returned > 0 ? firstUsed : null, held ? current.Slots : 0);
+            left = packedLimit - taken;
+            packedLimit = 0;
+        }
+
+        taken = returned = 0;
     }
 
     /// <summary>Leaves the chain taken last to the device, and goes on with another object.</summary>

@@ -11,10 +11,10 @@ public readonly struct ReadableSegments
     internal ReadableSegments(DescriptorChain chain) => this.chain = chain;
 
     /// <summary>The number of bytes not yet consumed.</summary>
-    public long Length => chain.ReadLeft;
+    public long Length => chain.Cursor.ReadLeft;
 
     /// <summary>The number of pieces, each in one region of memory, that are not yet consumed.</summary>
-    public int Count => chain.ReadEnd - chain.ReadAt;
+    public int Count => chain.Cursor.ReadEnd - chain.Cursor.ReadAt;
 
     /// <summary>The bytes not yet consumed of the current piece; empty when all are consumed.</summary>
     public ReadOnlySpan<byte> First
@@ -23,14 +23,14 @@ public readonly struct ReadableSegments
         get
         {
             DescriptorChain c = chain;
-            if (c.ReadAt == c.ReadEnd) return default;
-            ref readonly GuestSegment first = ref c.Items[c.ReadAt];
+            if (c.Cursor.ReadAt == c.Cursor.ReadEnd) return default;
+            ref readonly GuestSegment first = ref c.Items[c.Cursor.ReadAt];
             return c.Slice(first, first.Length);
         }
     }
 
     /// <summary>The unconsumed pieces by guest address.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.ReadAt, Count);
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.Cursor.ReadAt, Count);
 
     /// <summary>An unconsumed piece, for I/O that outlives the call.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
@@ -39,7 +39,7 @@ public readonly struct ReadableSegments
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            return chain.SliceMemory(chain.Items[chain.ReadAt + index]);
+            return chain.SliceMemory(chain.Items[chain.Cursor.ReadAt + index]);
         }
     }
 
@@ -51,9 +51,9 @@ public readonly struct ReadableSegments
     {
         DescriptorChain c = chain;
         int length = destination.Length;
-        if (c.ReadAt < c.ReadEnd)
+        if (c.Cursor.ReadAt < c.Cursor.ReadEnd)
         {
-            ref GuestSegment first = ref c.Items[c.ReadAt];
+            ref GuestSegment first = ref c.Items[c.Cursor.ReadAt];
             if (length <= first.Length)
             {
                 c.Slice(first, length).CopyTo(destination);
@@ -71,10 +71,10 @@ public readonly struct ReadableSegments
     public void Advance(long bytes)
     {
         DescriptorChain c = chain;
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, c.ReadLeft, nameof(bytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, c.Cursor.ReadLeft, nameof(bytes));
         while (bytes > 0)
         {
-            ref GuestSegment first = ref c.Items[c.ReadAt];
+            ref GuestSegment first = ref c.Items[c.Cursor.ReadAt];
             int here = (int)Math.Min(bytes, first.Length);
             Consume(c, ref first, here);
             bytes -= here;
@@ -84,18 +84,18 @@ public readonly struct ReadableSegments
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Consume(DescriptorChain c, ref GuestSegment first, int bytes)
     {
-        c.ReadLeft -= (uint)bytes;
+        c.Cursor.ReadLeft -= (uint)bytes;
         if (bytes < first.Length) first = first.From(bytes);
-        else c.ReadAt++;
+        else c.Cursor.ReadAt++;
     }
 
     // Static, so that the view itself can stay in a register.
     private static bool TryReadAcross(DescriptorChain c, Span<byte> destination)
     {
-        if (destination.Length > c.ReadLeft) return false;
+        if (destination.Length > c.Cursor.ReadLeft) return false;
         while (!destination.IsEmpty)
         {
-            ref GuestSegment first = ref c.Items[c.ReadAt];
+            ref GuestSegment first = ref c.Items[c.Cursor.ReadAt];
             int here = Math.Min(first.Length, destination.Length);
             c.Slice(first, here).CopyTo(destination);
             destination = destination[here..];

@@ -92,11 +92,9 @@ internal sealed class SplitRing : IRing
         return 0;
     }
 
-    /// <summary>Reads the chain at a position; the caller knows that there is one.</summary>
-    internal TakeResult Take(
-        Span<Descriptor> table, Span<ushort> heads, ushort position, DescriptorChain chain, out ChainFault fault)
+    /// <summary>Reads the chain with a head.</summary>
+    internal TakeResult Take(Span<Descriptor> table, int head, DescriptorChain chain, out ChainFault fault)
     {
-        int head = heads[position & mask];
         if ((uint)head >= (uint)table.Length)
         {
             fault = Broken = ChainFault.HeadOutOfRange;

@@ -14,10 +14,10 @@ public readonly struct WritableSegments
     internal WritableSegments(DescriptorChain chain) => this.chain = chain;
 
     /// <summary>The number of bytes not yet filled, without the one that was set aside for the status.</summary>
-    public long Length => chain.WriteLeft;
+    public long Length => chain.Cursor.WriteLeft;
 
     /// <summary>The number of pieces, each in one region of memory, that are not yet filled.</summary>
-    public int Count => chain.End - chain.WriteAt;
+    public int Count => chain.Cursor.End - chain.Cursor.WriteAt;
 
     /// <summary>The bytes not yet filled of the current piece; empty when all are filled.</summary>
     public Span<byte> First
@@ -26,14 +26,14 @@ public readonly struct WritableSegments
         get
         {
             DescriptorChain c = chain;
-            if (c.WriteAt == c.End) return default;
-            ref readonly GuestSegment first = ref c.Items[c.WriteAt];
+            if (c.Cursor.WriteAt == c.Cursor.End) return default;
+            ref readonly GuestSegment first = ref c.Items[c.Cursor.WriteAt];
             return c.Slice(first, first.Length);
         }
     }
 
     /// <summary>The unfilled pieces by guest address, without the byte that was set aside for the status.</summary>
-    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.WriteAt, Count);
+    public ReadOnlySpan<GuestSegment> Segments => chain.Items.AsSpan(chain.Cursor.WriteAt, Count);
 
     /// <summary>The number of bytes that the driver will be told were written.</summary>
     public uint UsedLength => chain.UsedLength;
@@ -45,7 +45,7 @@ public readonly struct WritableSegments
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            return chain.SliceMemory(chain.Items[chain.WriteAt + index]);
+            return chain.SliceMemory(chain.Items[chain.Cursor.WriteAt + index]);
         }
     }
 
@@ -57,9 +57,9 @@ public readonly struct WritableSegments
     {
         DescriptorChain c = chain;
         int length = source.Length;
-        if (c.WriteAt < c.End)
+        if (c.Cursor.WriteAt < c.Cursor.End)
         {
-            ref GuestSegment first = ref c.Items[c.WriteAt];
+            ref GuestSegment first = ref c.Items[c.Cursor.WriteAt];
             if (length <= first.Length)
             {
                 source.CopyTo(c.Slice(first, length));
@@ -77,10 +77,10 @@ public readonly struct WritableSegments
     public void Advance(long bytes)
     {
         DescriptorChain c = chain;
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, c.WriteLeft, nameof(bytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)bytes, c.Cursor.WriteLeft, nameof(bytes));
         while (bytes > 0)
         {
-            ref GuestSegment first = ref c.Items[c.WriteAt];
+            ref GuestSegment first = ref c.Items[c.Cursor.WriteAt];
             int here = (int)Math.Min(bytes, first.Length);
             Consume(c, ref first, here);
             bytes -= here;
@@ -92,13 +92,13 @@ public readonly struct WritableSegments
     public bool TryReserveStatus()
     {
         DescriptorChain c = chain;
-        if (c.WriteAt == c.End || c.Status != StatusByte.None) return false;
-        ref GuestSegment last = ref c.Items[c.End - 1];
+        if (c.Cursor.WriteAt == c.Cursor.End || c.Cursor.Status != StatusByte.None) return false;
+        ref GuestSegment last = ref c.Items[c.Cursor.End - 1];
         int before = last.Length - 1;
         c.StatusPlace = last.From(before);
-        c.Status = StatusByte.Reserved;
-        c.WriteLeft--;
-        if (before == 0) c.End--;
+        c.Cursor.Status = StatusByte.Reserved;
+        c.Cursor.WriteLeft--;
+        if (before == 0) c.Cursor.End--;
         else last = new(last.Address, before, last.Region);
         return true;
     }
@@ -109,27 +109,27 @@ public readonly struct WritableSegments
     public void WriteStatus(byte status)
     {
         DescriptorChain c = chain;
-        if (c.Status == StatusByte.None) throw new InvalidOperationException("No status byte was reserved.");
+        if (c.Cursor.Status == StatusByte.None) throw new InvalidOperationException("No status byte was reserved.");
         c.Slice(c.StatusPlace, 1)[0] = status;
-        c.Status = StatusByte.Written;
+        c.Cursor.Status = StatusByte.Written;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Consume(DescriptorChain c, ref GuestSegment first, int bytes)
     {
-        c.WriteLeft -= (uint)bytes;
-        c.Filled += (uint)bytes;
+        c.Cursor.WriteLeft -= (uint)bytes;
+        c.Cursor.Filled += (uint)bytes;
         if (bytes < first.Length) first = first.From(bytes);
-        else c.WriteAt++;
+        else c.Cursor.WriteAt++;
     }
 
     // Static, so that the view itself can stay in a register.
     private static bool TryWriteAcross(DescriptorChain c, ReadOnlySpan<byte> source)
     {
-        if (source.Length > c.WriteLeft) return false;
+        if (source.Length > c.Cursor.WriteLeft) return false;
         while (!source.IsEmpty)
         {
-            ref GuestSegment first = ref c.Items[c.WriteAt];
+            ref GuestSegment first = ref c.Items[c.Cursor.WriteAt];
             int here = Math.Min(first.Length, source.Length);
             source[..here].CopyTo(c.Slice(first, here));
             source = source[here..];
