@@ -305,6 +305,10 @@ internal sealed class DeviceBench
         Ram.CheckBounds();
     }
 
+    /// <summary>Whether a buffer lies over one that is returned later, or not yet: what is in it may be of another request.</summary>
+    internal bool IsLentAgain(UsedBuffer used) => used.Segments.Any(segment => lent.Values.SelectMany(other => other)
+        .Any(other => segment.Address < other.Address + other.Length && other.Address < segment.Address + segment.Length));
+
     private void ReapAll()
     {
         foreach (DriverQueue queue in Driver.Queues)
