@@ -5,8 +5,8 @@ namespace Squib.Virtio.Queues;
 
 /// <summary>A run of chains taken from one queue: the ring's host memory is looked up once for all of them.</summary>
 /// <remarks>
-/// Disposing publishes what was returned and decides on one interrupt for it. The default value has nothing to take. A batch lives
-/// between two awaits of its owner.
+/// Disposing publishes what was returned, decides on one interrupt for it, and asks the driver to notify if nothing is left to take. The
+/// default value has nothing to take. A batch lives between two awaits of its owner.
 /// </remarks>
 public ref struct QueueBatch
 {
@@ -146,7 +146,7 @@ public ref struct QueueBatch
         ReturnAny(chain);
     }
 
-    /// <summary>Publishes what was returned, and interrupts the driver if it wants that.</summary>
+    /// <summary>Publishes what was returned, interrupts the driver if it wants that, and asks for the next notification.</summary>
     public void Dispose()
     {
         if (queue is not { } owner) return;

@@ -203,15 +203,8 @@ public sealed class Virtqueue
         doorbell.Ring();
     }
 
-    /// <summary>From now on nothing is taken any more; <see cref="End"/> follows.</summary>
-    internal void Refuse() => ended = true;
-
-    /// <summary>Ends the session: nothing is taken any more, and the owner's loop ends when all chains are back.</summary>
-    internal void End()
-    {
-        Refuse();
-        doorbell.Ring();
-    }
+    /// <summary>From now on nothing is taken any more, and the owner's loop ends when all chains are back; it is to be woken.</summary>
+    internal void End() => ended = true;
 
     // --- the batch's side -------------------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ public sealed class DriverSession
     internal void End()
     {
         // First: who is woken by the token on this thread must not be told to look at a ring of which nothing is taken any more.
-        foreach (Virtqueue queue in Queues) queue.Refuse();
+        foreach (Virtqueue queue in AllQueues) queue.End();
         try
         {
             ending.Cancel();
@@ -69,7 +69,7 @@ public sealed class DriverSession
             // What a backend does wrong when it hears of a reset is its own, and no reason not to reset.
         }
 
-        foreach (Virtqueue queue in Queues) queue.End();
+        foreach (Virtqueue queue in AllQueues) queue.Wake();
     }
 
     private async Task WatchAsync(Task loop)

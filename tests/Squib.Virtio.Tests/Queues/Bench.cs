@@ -300,7 +300,7 @@ internal sealed class Bench : IDisposable
         Assert.Equal([.. sent, FillDevice.Filler], got);
     }
 
-    private byte[] Read(ushort id, bool writable)
+    public byte[] Read(ushort id, bool writable)
     {
         List<byte> all = [];
         foreach (Raw descriptor in buffers[id].Where(d => d.IsWritable == writable))

@@ -386,4 +386,25 @@ public sealed class SegmentsTests
         Assert.True(bench.Memory.TryRead(descriptor.Address, bytes));
         return bytes;
     }
+
+    [Theory, InlineData(RingFormat.Split), InlineData(RingFormat.Packed)]
+    public void Bytes_that_the_first_piece_has_no_room_for_go_on_in_the_next(RingFormat format)
+    {
+        List<bool> written = [];
+        LoopDevice device = new(
+            (ref batch, chain) =>
+            {
+                written.Add(chain.Writable.TryWrite("eleven bytes"u8[..11]));
+                written.Add(chain.Writable.TryWrite(new byte[14]));
+                batch.Return(chain);
+            },
+            8,
+            8);
+        using Bench bench = new(format, device: device);
+        ushort id = bench.Offer(Raw.Out(Bench.Buffer(0), 3), Raw.Out(Bench.Buffer(1), 5), Raw.Out(Bench.Buffer(2), 16));
+        bench.Ring.Kick();
+        Assert.Equal([true, false], written);
+        bench.AssertUsed(id, 11);
+        Assert.Equal("eleven byte"u8, bench.Read(id, writable: true).AsSpan(0, 11));
+    }
 }

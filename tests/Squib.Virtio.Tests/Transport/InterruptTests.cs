@@ -43,7 +43,7 @@ public sealed class InterruptTests
     public void The_level_is_high_as_long_as_a_bit_is_pending()
     {
         FillDevice device = new(8);
-        (GuestDriver driver, _, RecordingGic gic) =
+        (GuestDriver driver, VirtioMmioTransport transport, RecordingGic gic) =
             GuestDriver.Attach(device, new() { EventIndex = false }, trigger: IrqTrigger.Level);
         DriverQueue queue = driver.Start()!;
         Assert.False(gic.IsAsserted(Line));
@@ -59,6 +59,7 @@ public sealed class InterruptTests
         Assert.False(gic.IsAsserted(Line));
         AssertPending(driver, 0);
         Assert.Equal(0, gic.Pulses(Line));
+        Assert.Equal(2, transport.Interrupts);
     }
 
     [Theory, InlineData(0xffff_ffffu), InlineData(1u), InlineData(0u)]
