@@ -97,6 +97,7 @@ internal sealed class NetBenchmark : IGic, IDisposable
     private void Receive(int count)
     {
         driver.Lend(count);
+        Write(MmioRegister.QueueNotify, ReceiveQueue);
         backend.Inject(count);
         if (driver.ReapReceived() != count) throw new InvalidDataException("Not all frames were received.");
         Acknowledge();
