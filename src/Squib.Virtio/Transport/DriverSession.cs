@@ -33,6 +33,7 @@ public sealed class DriverSession
     /// <summary>The queues of the device; one that the driver did not enable never has anything to take.</summary>
     public IReadOnlyList<Virtqueue> Queues => AllQueues;
 
+    /// <summary>The same without a call through an interface, which registers would pay for.</summary>
     internal Virtqueue[] AllQueues { get; }
 
     /// <summary>Whether all of some feature bits were negotiated.</summary>

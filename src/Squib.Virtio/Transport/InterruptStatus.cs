@@ -39,10 +39,7 @@ internal sealed class InterruptStatus
     internal long Raised => Interlocked.Read(ref used) + Interlocked.Read(ref changes);
 
     /// <summary>From DRIVER_OK on the driver is interrupted.</summary>
-    internal void Enable()
-    {
-        lock (gate) enabled = true;
-    }
+    internal void Enable() => enabled = true;
 
     /// <summary>Buffers were used. The caller has the ring, and a reset clears the bits once more when it has all rings back.</summary>
     internal void RaiseUsedBuffer()

@@ -400,6 +400,7 @@ public sealed class VirtioMmioTransport : IBusDevice, IQueueEvents, IAsyncDispos
 
     private void Reset()
     {
+        // MUST NOT (2.4.1): from here on nothing interrupts the driver but what is under way.
         interrupt.Reset();
         if (session is { } ended)
         {

@@ -152,10 +152,10 @@ public sealed class VirtqueueTests
     public void A_vCPU_whose_turn_is_over_is_let_go_however_soon_the_thread_pool_is_ready()
     {
         Bench? started = null;
-        OwnLoop device = new(
+        TestDevice device = ByHand(
             queue =>
             {
-                OwnLoop.ServeAll(queue, chain =>
+                ServeAll(queue, chain =>
                 {
                     if (chain.Id != 255) return;
                     for (int i = 0; i < 10; i++) started!.Ring.Post(Raw.In(Bench.Buffer(0), 4));
@@ -218,10 +218,10 @@ public sealed class VirtqueueTests
     public void A_device_that_leaves_chains_where_they_are_is_told_again(RingFormat format)
     {
         int looks = 0;
-        OwnLoop device = new(
+        TestDevice device = ByHand(
             queue =>
             {
-                if (++looks != 2) OwnLoop.ServeAll(queue);
+                if (++looks != 2) ServeAll(queue);
                 return queue.WaitAsync();
             },
             8);
@@ -260,30 +260,21 @@ public sealed class VirtqueueTests
     }
 
     /// <summary>A device that does by hand what comes after each wait, up to the next.</summary>
-    private sealed class OwnLoop(Func<Virtqueue, ValueTask<bool>> next, params ushort[] queueSizes) : IVirtioDevice
-    {
-        public DeviceType Type => DeviceType.Entropy;
-
-        public ulong Features => 0;
-
-        public IReadOnlyList<ushort> QueueSizes => queueSizes;
-
-        public ConfigSpace Config { get; } = new(new byte[8]);
-
-        public async Task RunAsync(DriverSession session, CancellationToken reset)
+    private static TestDevice ByHand(Func<Virtqueue, ValueTask<bool>> next, params ushort[] queueSizes) => new(
+        async session =>
         {
             Virtqueue queue = session.Queues[0];
             for (ValueTask<bool> wait = queue.WaitAsync(); await wait.ConfigureAwait(false);) wait = next(queue);
-        }
+        },
+        queueSizes);
 
-        public static void ServeAll(Virtqueue queue, Action<DescriptorChain>? serve = null)
+    private static void ServeAll(Virtqueue queue, Action<DescriptorChain>? serve = null)
+    {
+        using QueueBatch batch = queue.BeginBatch();
+        while (batch.TryTake(out DescriptorChain? chain))
         {
-            using QueueBatch batch = queue.BeginBatch();
-            while (batch.TryTake(out DescriptorChain? chain))
-            {
-                serve?.Invoke(chain);
-                batch.Return(chain);
-            }
+            serve?.Invoke(chain);
+            batch.Return(chain);
         }
     }
 }

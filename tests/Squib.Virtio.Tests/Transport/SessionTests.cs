@@ -318,22 +318,4 @@ public sealed class SessionTests
 
     private static void AwaitNeedsReset(GuestDriver driver) =>
         Assert.True(SpinWait.SpinUntil(() => (driver.Status & DeviceStatus.NeedsReset) != 0, 20_000), "The device does not ask for a reset.");
-
-    private sealed class TestDevice(Func<DriverSession, CancellationToken, Task> run, params ushort[] queueSizes) : IVirtioDevice
-    {
-        public TestDevice(Func<DriverSession, Task> run, params ushort[] queueSizes)
-            : this((session, _) => run(session), queueSizes)
-        {
-        }
-
-        public DeviceType Type => DeviceType.Entropy;
-
-        public ulong Features => 0;
-
-        public IReadOnlyList<ushort> QueueSizes => queueSizes;
-
-        public ConfigSpace Config { get; } = new(new byte[8]);
-
-        public Task RunAsync(DriverSession session, CancellationToken reset) => run(session, reset);
-    }
 }
