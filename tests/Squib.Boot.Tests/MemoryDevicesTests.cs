@@ -9,6 +9,7 @@ namespace Squib.Boot.Tests;
 /// <summary>
 /// Debian's drivers of the balloon, persistent memory, memory to plug, and a program that reads the boot timer.
 /// </summary>
+[Collection(nameof(MeasuredAlone))]
 public sealed class MemoryDevicesTests(FetchedGuest guest) : IDisposable
 {
     private const string Quiet = "console=ttyAMA0 cryptomgr.notests quiet";

@@ -8,6 +8,7 @@ using Xunit;
 namespace Squib.Virtio.Host.Tests;
 
 /// <summary>Memory that devices give back to the host is really given back.</summary>
+[Collection(nameof(MeasuredAlone))]
 public sealed class ReclaimTests
 {
     private const ulong Start = 0x8000_0000;

@@ -5,7 +5,7 @@ using Xunit;
 namespace Squib.Virtio.Tests.Queues;
 
 /// <summary>Nothing is allocated for a chain, a kick or a register access once the queue has found its size.</summary>
-[Collection(nameof(AloneOnTheMachine))]
+[Collection(nameof(MeasuredAlone))]
 public sealed class AllocationTests
 {
     private const int Chains = 20_000;

@@ -1,0 +1,7 @@
+using Xunit;
+
+namespace Squib.Virtio.Host.Tests;
+
+/// <summary>Tests that measure the whole process, and so run when no other test does.</summary>
+[CollectionDefinition(nameof(MeasuredAlone), DisableParallelization = true)]
+public sealed class MeasuredAlone;
